@@ -62,19 +62,19 @@ def haproxy(backend: str | None) -> Reader:
     """Return a reader of HAProxy's lines; those of other backends, and what HAProxy answers itself, are left out."""
 
     def read(line: str) -> Iterator[Served]:
-        found = _HTTP.search(line)
-        if found is not None:
-            yield from _of_http(found, backend)
+        matched = _HTTP.search(line)
+        if matched is not None:
+            yield from _of_http(matched, backend)
             return
-        found = _TCP.search(line)
-        if found is None or backend not in (None, found["backend"]):
+        matched = _TCP.search(line)
+        if matched is None or backend not in (None, matched["backend"]):
             return
-        if found["server"].startswith(_OWN):
-            yield from _unsent(found)
+        if matched["server"].startswith(_OWN):
+            yield from _unsent(matched)
         else:
             # A plus in front says that the line was written before the session was over (`option logasap`).
-            total = float(found["times"].split("/")[-1].lstrip("+"))
-            yield Served(found["server"], found["state"][0] in "SsKR", total / 1000 if total >= 0 else None)
+            total = float(matched["times"].split("/")[-1].lstrip("+"))
+            yield Served(matched["server"], matched["state"][0] in "SsKR", total / 1000 if total >= 0 else None)
 
     return read
 
@@ -109,13 +109,13 @@ def nginx(log_format: str) -> Reader:
     pattern = re.compile(_pattern(log_format))
 
     def read(line: str) -> Iterator[Served]:
-        found = pattern.match(line)
-        if found is None:
+        matched = pattern.match(line)
+        if matched is None:
             return
-        said = found.groupdict()
-        statuses = _split(said.get("upstream_status") or said.get("status"))
-        times = _split(said.get("upstream_response_time"))
-        for number, server in enumerate(_split(said["upstream_addr"])):
+        fields = matched.groupdict()
+        statuses = _split(fields.get("upstream_status") or fields.get("status"))
+        times = _split(fields.get("upstream_response_time"))
+        for number, server in enumerate(_split(fields["upstream_addr"])):
             if server != "-" and not _ADDRESS_OF_ONE.fullmatch(server):
                 yield Served(NOBODY, failed=True, seconds=None)
             elif server != "-":
@@ -126,14 +126,14 @@ def nginx(log_format: str) -> Reader:
 
 def _pattern(log_format: str) -> str:
     """Make a pattern of a format: each variable matches up to what stands behind it."""
-    made, at, seen = "", 0, set()
-    for found in _VARIABLE.finditer(log_format):
-        name = found[1] or found[2]
-        made += re.escape(log_format[at : found.start()])
-        at = found.end()
+    made, at, named_before = "", 0, set()
+    for variable in _VARIABLE.finditer(log_format):
+        name = variable[1] or variable[2]
+        made += re.escape(log_format[at : variable.start()])
+        at = variable.end()
         inside = _ADDRESS if name.startswith("upstream_") else _INSIDE.get(log_format[at : at + 1], r"\S*")
-        made += f"(?:{inside})" if name in seen else f"(?P<{name}>{inside})"
-        seen.add(name)
+        made += f"(?:{inside})" if name in named_before else f"(?P<{name}>{inside})"
+        named_before.add(name)
     return made + re.escape(log_format[at:]) + r"\s*$"
 
 

@@ -30,15 +30,15 @@ class Tail:
         """Return the new whole lines, those of the old file first where it was rotated. OSError as it comes."""
         if self._descriptor < 0:
             self._open()
-        found = self._read()
+        lines = self._read()
         if self._is_replaced():
             self.close()
             try:
                 self._open()
             except FileNotFoundError:  # moved away, and not made anew yet
-                return found
-            found += self._read()
-        return found
+                return lines
+            lines += self._read()
+        return lines
 
     def close(self) -> None:
         """Close the file."""

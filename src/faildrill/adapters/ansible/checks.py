@@ -34,7 +34,7 @@ class Machines(Kind):
         """Ask Ansible here, then every host in one play that changes nothing."""
         name, within = self.target.name, given.timeout * plays.SHARE
         try:
-            found = [await self._programs(within / 3), await self._listed(within / 3)]
+            answers = [await self._programs(within / 3), await self._listed(within / 3)]
         except CannotSee as error:
             remedy = "docs/ansible.md tells what an inventory and Ansible's programs must be like"
             return [Checked(f"hosts {name}", ok=False, told=str(error), remedy=remedy)]
@@ -48,8 +48,8 @@ class Machines(Kind):
             played = await plays.play(score, plays.key_of(given.run, "examine"), within, given.run)
         except CannotSee as error:
             remedy = "see whether a play of your own works: ansible -i INVENTORY -m ping all"
-            return [*found, Checked(f"hosts {name}", ok=False, told=str(error), remedy=remedy)]
-        return [*found, *self._hosts(played, await self._unresolved(played))]
+            return [*answers, Checked(f"hosts {name}", ok=False, told=str(error), remedy=remedy)]
+        return [*answers, *self._hosts(played, await self._unresolved(played))]
 
     async def _programs(self, within: float) -> Checked:
         """See which Ansible it is."""
@@ -79,8 +79,8 @@ class Machines(Kind):
         Asked only then: SSH may know by its own settings where a host is whose name nobody resolves.
         """
         silent = sorted(set(self._addresses) - {task.host for task in played.tasks})
-        told = await asyncio.gather(*(_unresolved(self._addresses[host]) for host in silent))
-        return dict(zip(silent, told, strict=True))
+        unresolved = await asyncio.gather(*(_unresolved(self._addresses[host]) for host in silent))
+        return dict(zip(silent, unresolved, strict=True))
 
     def _hosts(self, played: Played, unresolved: dict[str, str]) -> Iterator[Checked]:
         by_host: dict[str, list[Task]] = {}

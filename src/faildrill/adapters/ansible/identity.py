@@ -45,35 +45,37 @@ class Identity(Kind):
 
     async def objection(self, given: Given) -> str | None:
         """Connect to every host; whatever is not exactly as declared is an objection."""
-        told = await self.ask_again(given)
-        wrong = [*told.differs, *told.silent]
-        if wrong or not told.proved:
+        answers = await self.ask_again(given)
+        wrong = [*answers.differs, *answers.silent]
+        if wrong or not answers.proved:
             return "; ".join(wrong) or "the inventory lists no host, so nothing is proven"
         return None
 
     async def ask_again(self, given: Given) -> Told:
         """Connect to every host, and tell apart who shows another key and who can't be reached."""
         key = plays.key_of(given.run, "ssh.identity")
-        told = Told([], [], [])
+        answers = Told([], [], [])
         try:
             played = await plays.play(plays.Score(self.hosts, _LOOK), key, given.timeout * plays.SHARE, given.run)
         except CannotSee as error:
-            return told._replace(silent=[f"the hosts could not be asked: {error}"])
+            return answers._replace(silent=[f"the hosts could not be asked: {error}"])
         asked = {result.host: result for result in played.tasks}
         for host in sorted({*asked, *played.hosts}):
             task = asked.get(host)
             if task is not None and task.how == "ok":
-                told.proved.append(host)
+                answers.proved.append(host)
             elif host not in self.hosts.keys:
-                told.differs.append(f"{host} is in the inventory and has no key in `keys`: declare it, or take it out")
+                answers.differs.append(
+                    f"{host} is in the inventory and has no key in `keys`: declare it, or take it out"
+                )
             else:
                 why = said(task.result) if task is not None else "it was not asked in time"
-                (told.differs if _has_other_key(task) else told.silent).append(
+                (answers.differs if _has_other_key(task) else answers.silent).append(
                     f"{host} did not prove what it is: {why}; {what_to_do(why)}"
                 )
-        if played.code != 0 and not told.differs and not told.silent:
-            told.silent.append(f"the hosts could not all be asked: {in_words(played)}")
-        return told
+        if played.code != 0 and not answers.differs and not answers.silent:
+            answers.silent.append(f"the hosts could not all be asked: {in_words(played)}")
+        return answers
 
 
 def _has_other_key(task: Task | None) -> bool:

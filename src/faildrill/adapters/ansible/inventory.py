@@ -103,14 +103,14 @@ def listed(text: str) -> list[Listed]:
 
 
 def _listed(text: str) -> Listed:
-    found: set[str] = set()
+    hosts: set[str] = set()
     tasks: list[str] = []
     left, in_tasks = 0, False
     for line in text.splitlines():
         if count := _COUNT.fullmatch(line):
             left, in_tasks = int(count.group(1)), False
         elif left:
-            found.add(line.strip())
+            hosts.add(line.strip())
             left -= 1
         elif line.strip() == "tasks:":
             in_tasks = True
@@ -118,4 +118,4 @@ def _listed(text: str) -> Listed:
             in_tasks = False
         elif in_tasks:
             tasks.append(line.partition("\tTAGS:")[0].strip())
-    return Listed(sorted(found), tasks)
+    return Listed(sorted(hosts), tasks)

@@ -44,6 +44,6 @@ class Look(OnHosts):
             return Seen(Outcome.UNREACHABLE, who, f"{played.unreachable[0].host} is unreachable")
         if played.code != 0 or not played.hosts:
             failed = played.failed
-            told = f"{failed[0].host}: {failed[0].task}" if failed else f"exit {played.code}"
-            return Seen(Outcome.WRONG, who, told[:_LONGEST])
+            because = f"{failed[0].host}: {failed[0].task}" if failed else f"exit {played.code}"
+            return Seen(Outcome.WRONG, who, because[:_LONGEST])
         return Seen(Outcome.OK, who)

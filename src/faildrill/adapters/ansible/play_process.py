@@ -66,9 +66,9 @@ def main() -> None:
         sys.stdout.flush()
 
     def heard(event: dict[str, Any]) -> bool:
-        found = news(event)
-        if found is not None:
-            tell(found)
+        note = news(event)
+        if note is not None:
+            tell(note)
         elif event["event"] in ("verbose", "error", "warning") and event.get("stdout"):
             said.append(str(event["stdout"]))
         return False  # nothing of it goes into a file

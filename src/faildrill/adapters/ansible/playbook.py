@@ -157,12 +157,12 @@ class Playbook(OnHosts):
 
     async def capture(self, given: Given) -> Captured:
         """See that no host that will be played on is in the effect yet, and what the state to go back to is."""
-        applied, seen = await asyncio.gather(self._applied(given.timeout * SHARE), self._seen(given, {}))
-        self._each_is_told(applied.hosts, seen)
-        there = [host for host, answer in seen.items() if answer["in_effect"]]
+        applied, answers = await asyncio.gather(self._applied(given.timeout * SHARE), self._seen(given, {}))
+        self._each_is_told(applied.hosts, answers)
+        there = [host for host, answer in answers.items() if answer["in_effect"]]
         if there:
             raise ActionRefused(f"it is in effect already on {', '.join(there)}: put it back first")
-        return {"hosts": {host: dict(answer) for host, answer in seen.items()}, "on": list[JsonValue](applied.hosts)}
+        return {"hosts": {host: dict(answer) for host, answer in answers.items()}, "on": list[JsonValue](applied.hosts)}
 
     async def apply(self, before: Captured, given: Given) -> Captured:
         """Play it, once."""
@@ -179,12 +179,12 @@ class Playbook(OnHosts):
 
     async def confirm(self, before: Captured, given: Given) -> Observed:
         """See it in effect on every host."""
-        seen = await self._seen(given, before)
-        self._each_is_told(_keys(before["hosts"]), seen)
-        missing = [host for host, answer in seen.items() if not answer["in_effect"]]
+        answers = await self._seen(given, before)
+        self._each_is_told(_keys(before["hosts"]), answers)
+        missing = [host for host, answer in answers.items() if not answer["in_effect"]]
         if missing:
             return Observed(holds=False, because=f"not in effect on {', '.join(missing)}")
-        return Observed(holds=True, because=f"in effect on {', '.join(seen)}")
+        return Observed(holds=True, because=f"in effect on {', '.join(answers)}")
 
     async def undo(self, before: Captured, given: Given) -> None:
         """End what earlier plays of this step have left, here and on the hosts; then play the undo."""
@@ -199,28 +199,28 @@ class Playbook(OnHosts):
 
     async def restored(self, before: Captured, given: Given) -> Observed:
         """See that no host is in the effect any more, and the state is what it was."""
-        seen = await self._seen(given, before)
-        self._each_is_told(_keys(before["hosts"]), seen)
-        still = [host for host, answer in seen.items() if answer["in_effect"]]
+        answers = await self._seen(given, before)
+        self._each_is_told(_keys(before["hosts"]), answers)
+        still = [host for host, answer in answers.items() if answer["in_effect"]]
         if still:
             return Observed(holds=False, because=f"still in effect on {', '.join(still)}")
-        if seen != before["hosts"]:
-            return Observed(holds=False, because=f"the state is {seen}, before it was {before['hosts']}")
-        return Observed(holds=True, because=f"not in effect any more on {', '.join(seen)}")
+        if answers != before["hosts"]:
+            return Observed(holds=False, because=f"the state is {answers}, before it was {before['hosts']}")
+        return Observed(holds=True, because=f"not in effect any more on {', '.join(answers)}")
 
     async def preview(self, given: Given) -> Preview:
         """List the hosts and tasks, touching none."""
-        found = await self._applied(given.timeout * SHARE)
-        touches = [f"{self.hosts.name}:{host}" for host in found.hosts]
+        applied = await self._applied(given.timeout * SHARE)
+        touches = [f"{self.hosts.name}:{host}" for host in applied.hosts]
         return Preview(
-            touches, f"{Path(self.apply_file).name}: {', then '.join(found.tasks)}", f"play {self.undo_file}"
+            touches, f"{Path(self.apply_file).name}: {', then '.join(applied.tasks)}", f"play {self.undo_file}"
         )
 
     async def _applied(self, within: float) -> inventory.Listed:
         tags = [*(["--tags", ",".join(self.tags)] if self.tags else [])]
         skipped = [*(["--skip-tags", ",".join(self.skip_tags)] if self.skip_tags else [])]
-        [found] = await self.listed((self.apply_file,), within, *tags, *skipped)
-        return found
+        [listed] = await self.listed((self.apply_file,), within, *tags, *skipped)
+        return listed
 
     async def _seen(self, given: Given, before: Captured) -> dict[str, dict[str, JsonValue]]:
         """Play what tells, and return by host whether it is in effect, and its state; CannotSee if one can't tell."""
@@ -230,15 +230,15 @@ class Playbook(OnHosts):
         if played.code != 0 or any(task.how == "unreachable" for task in played.tasks):
             raise CannotSee(told(played))
         facts = played.facts()
-        found: dict[str, dict[str, JsonValue]] = {}
+        by_host: dict[str, dict[str, JsonValue]] = {}
         for host in played.hosts:
             mine = facts.get(host, {})
             if mine.get("in_effect") not in _TRUTHS:
                 raise CannotSee(f"{host}: {Path(self.verify_file).name} must set the fact in_effect to true or false")
-            found[host] = {"in_effect": _TRUTHS[mine["in_effect"]], "state": mine.get("state")}
-        if not found:
+            by_host[host] = {"in_effect": _TRUTHS[mine["in_effect"]], "state": mine.get("state")}
+        if not by_host:
             raise CannotSee(f"{self.verify_file} was played on no host")
-        return found
+        return by_host
 
     def _each_is_told(self, hosts: Iterable[str], seen: Mapping[str, object]) -> None:
         """Raise CannotSee unless every one of these hosts was told."""

@@ -125,21 +125,21 @@ async def _follow(process: asyncio.subprocess.Process, spec: dict[str, Any], pla
         task = played.take(news)
         if task is not None:
             hear(task, _moment(news.get("start"), began))
-    said = (await complaints).decode(errors="replace").strip()
+    complaint = (await complaints).decode(errors="replace").strip()
     await process.wait()
     if played.code is None:
-        raise CannotSee(f"ansible-runner could not play: {redaction.clean(said)[-600:] or 'no reason given'}")
+        raise CannotSee(f"ansible-runner could not play: {redaction.clean(complaint)[-600:] or 'no reason given'}")
 
 
 def _moment(at: str | None, earliest: int) -> int:
     """Turn what a play's clock said into monotonic ns: never before the play began, and never in the future."""
     now = time.monotonic_ns()
     try:
-        told = datetime.fromisoformat(at or "")
+        moment = datetime.fromisoformat(at or "")
     except ValueError:
         return now
     # Ansible tells wall clock; by its age it comes onto ours, so that a clock that was set long ago does no harm.
-    age = time.time() - (told if told.tzinfo else told.replace(tzinfo=UTC)).timestamp()
+    age = time.time() - (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
     return min(now, max(earliest, now - int(age * NANOSECONDS)))
 
 

@@ -83,15 +83,15 @@ class Played:
 
     def facts(self) -> dict[str, dict[str, Any]]:
         """Return by host what `set_fact` has set, the last value of each."""
-        found: dict[str, dict[str, Any]] = {}
+        by_host: dict[str, dict[str, Any]] = {}
         for task in self.tasks:
             facts = task.result.get("ansible_facts")
             if isinstance(facts, dict) and task.how == "ok":
                 mine = {
                     name: value for name, value in facts.items() if not name.startswith(("ansible_", "discovered_"))
                 }
-                found.setdefault(task.host, {}).update(mine)
-        return found
+                by_host.setdefault(task.host, {}).update(mine)
+        return by_host
 
     def told(self) -> str:
         """Tell for each host what it did: changed, unchanged, skipped, failed and unreachable are told apart."""

@@ -55,12 +55,14 @@ class Calendar(Kind):
         """Return the objection at a moment; CannotSee where the calendar can't be read."""
         local = now.astimezone(ZoneInfo(self.zone))
         until = local + max(timedelta(seconds=self.room), _MOMENT)
-        found = self._events(local, until)
-        if not found:
+        events = self._events(local, until)
+        if not events:
             return None
-        told = ", ".join(f"{_summary(event)!r} ({_when(event.start)} to {_when(event.end)})" for event in found[:_MOST])
-        more = f" and {len(found) - _MOST} more" if len(found) > _MOST else ""
-        return f"{Path(self.file).name} has {told}{more}; drill when it is over"
+        listed = ", ".join(
+            f"{_summary(event)!r} ({_when(event.start)} to {_when(event.end)})" for event in events[:_MOST]
+        )
+        more = f" and {len(events) - _MOST} more" if len(events) > _MOST else ""
+        return f"{Path(self.file).name} has {listed}{more}; drill when it is over"
 
     def _events(self, since: datetime, until: datetime) -> list[Any]:
         try:
@@ -73,7 +75,7 @@ class Calendar(Kind):
             # What the libraries raise of a broken calendar is of many classes, none of them their own.
             calendar = icalendar.Calendar.from_ical(content)
             cant_be_meant = [
-                said for event in calendar.walk("VEVENT") if self._counts(event) and (said := self._odd(event))
+                oddity for event in calendar.walk("VEVENT") if self._counts(event) and (oddity := self._odd(event))
             ]
             events = recurring_ical_events.of(calendar).between(since, until)
         except (ValueError, KeyError, TypeError, AttributeError, IndexError, OverflowError) as error:
@@ -116,12 +118,12 @@ class Calendar(Kind):
 def _content(path: Path) -> bytes:
     try:
         with path.open("rb") as file:
-            found = file.read(LARGEST + 1)
+            content = file.read(LARGEST + 1)
     except OSError as error:
         raise CannotSee(f"{path} can't be read ({reason(error)})") from error
-    if len(found) > LARGEST:
+    if len(content) > LARGEST:
         raise CannotSee(f"{path} is larger than {LARGEST >> 20} MiB")
-    return found
+    return content
 
 
 def _summary(event: Mapping[str, Any]) -> str:

@@ -54,20 +54,20 @@ def _dates(text: str) -> _Dates:
 
 def _hours_exist(text: str) -> str:
     try:
-        found = _span(text)
+        span = _span(text)
     except ValueError:
         raise ValueError("hours are given as HH:MM-HH:MM, e.g. 22:00-06:00 or 18:00-24:00") from None
-    if found.start == found.end:
+    if span.start == span.end:
         raise ValueError("hours that end when they begin are none; leave `hours` out for the whole day")
     return text
 
 
 def _dates_exist(text: str) -> str:
     try:
-        found = _dates(text)
+        dates = _dates(text)
     except ValueError:
         raise ValueError("dates are given as 2026-12-24 or 2026-12-20..2027-01-05") from None
-    if found.last < found.first:
+    if dates.last < dates.first:
         raise ValueError("the last of these dates is before the first")
     return text
 

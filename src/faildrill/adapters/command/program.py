@@ -123,8 +123,8 @@ class Run(Surroundings):
     async def restored(self, before: Captured, given: Given) -> Observed:
         """Ask whether the effect is gone."""
         there = await self._in_effect(given)
-        said = f"{self.verify_argv[0]} says that the effect is {'still there' if there else 'not there'}"
-        return Observed(not there, said)
+        because = f"{self.verify_argv[0]} says that the effect is {'still there' if there else 'not there'}"
+        return Observed(not there, because)
 
     async def preview(self, given: Given) -> Preview:
         """Tell what would be run."""

@@ -32,9 +32,9 @@ def values(answer: dns.message.Message, asked: dns.rrset.RRset) -> list[str]:
     name = asked.name
     # Bounded: CNAMEs that lead to each other would go round for ever.
     for _ in range(_MOST_ALIASES + 1):
-        found = held.get((name, asked.rdtype))
-        if found is not None:
-            return sorted({_spelled(record) for record in found})
+        rrset = held.get((name, asked.rdtype))
+        if rrset is not None:
+            return sorted({_spelled(record) for record in rrset})
         alias = held.get((name, dns.rdatatype.CNAME))
         if alias is None:
             return []
@@ -57,14 +57,14 @@ def read(value: str, kind: str) -> str:
 
 def named(found: list[str]) -> str:
     """Name these values; of more than there is room for, the first, how many more, and a digest of all of them."""
-    told, room = list[str](), LONGEST
+    names, room = list[str](), LONGEST
     for value in found:
         room -= len(value) + 1
         if room < 0:
             break
-        told.append(value)
-    left = len(found) - len(told)
-    return ",".join([*told, f"and {left} more ({digest(','.join(found))})"] if left else told)
+        names.append(value)
+    left = len(found) - len(names)
+    return ",".join([*names, f"and {left} more ({digest(','.join(found))})"] if left else names)
 
 
 def _spelled(record: dns.rdata.Rdata) -> str:

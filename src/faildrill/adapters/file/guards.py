@@ -79,13 +79,13 @@ class Identity(Kind):
     async def objection(self, given: Given) -> str | None:
         """Read the file, and object to anything that isn't what was declared."""
         try:
-            found = await threads.read(self.path, LARGEST)
+            content = await threads.read(self.path, LARGEST)
         except OSError as error:
             return f"{self.path} can't be read ({reason(error)}); this host does not prove what it is"
         if self.sha256 is not None:
-            same = hashlib.sha256(found).hexdigest() == self.sha256
+            same = hashlib.sha256(content).hexdigest() == self.sha256
         else:
-            same = found.strip() == (self.content or "").strip().encode()
+            same = content.strip() == (self.content or "").strip().encode()
         if same:
             return None
         return f"{self.path} does not hold what was declared: this is not the declared host, or the file was changed"
@@ -113,23 +113,23 @@ class Younger(Kind):
     async def objection(self, given: Given) -> str | None:
         """Look at the file's time."""
         try:
-            found, made_up = await aside(lambda: _looked_at(self.path))
+            state, made_up = await aside(lambda: _looked_at(self.path))
         except OSError as error:
             return f"{self.path} can't be looked at ({reason(error)})"
-        if not stat.S_ISREG(found.st_mode):
+        if not stat.S_ISREG(state.st_mode):
             return f"{self.path} is no regular file: name the file whose time tells it"
         if made_up:
             return f"{self.path} is made up by the kernel when it is looked at: its time says nothing"
-        return _too_old(self.path, found.st_mtime, self.than)
+        return _too_old(self.path, state.st_mtime, self.than)
 
 
 def _looked_at(path: str) -> tuple[os.stat_result, bool]:
     """Return what is said of a file, and whether its file system is one of the kernel's own."""
-    found = Path(path).stat()
-    device = f"{os.major(found.st_dev)}:{os.minor(found.st_dev)}"
+    state = Path(path).stat()
+    device = f"{os.major(state.st_dev)}:{os.minor(state.st_dev)}"
     mounted = (line.split() for line in Path("/proc/self/mountinfo").read_text(errors="replace").splitlines())
     kinds = {words[words.index("-") + 1] for words in mounted if words[2] == device}  # proc(5)
-    return found, bool(kinds & _MADE_UP)
+    return state, bool(kinds & _MADE_UP)
 
 
 class Absent(Kind):
@@ -148,12 +148,12 @@ class Absent(Kind):
     async def objection(self, given: Given) -> str | None:
         """Look for the file."""
         try:
-            found = await threads.read(self.path, LARGEST)
+            content = await threads.read(self.path, LARGEST)
         except FileNotFoundError:
             return await aside(self._at_the_name)
         except OSError as error:
             return f"{self.path} can't be looked at ({reason(error)})"
-        line = redaction.clean(found.decode(errors="replace").strip().partition("\n")[0].strip())[:_SHOWN]
+        line = redaction.clean(content.decode(errors="replace").strip().partition("\n")[0].strip())[:_SHOWN]
         return f"{self.path} is there{f': {line}' if line else ''}; drill when it is gone"
 
     def _at_the_name(self) -> str | None:

@@ -36,5 +36,5 @@ async def _post(session: aiohttp.ClientSession, url: str, mark: Annotation) -> s
     async with session.post(url, data=sent, headers=more, allow_redirects=False) as answer:
         if answer.status == HTTPStatus.OK:
             return ""
-        said = (await answer.content.read(_MOST)).decode("utf-8", "replace")
-        return f"answered {answer.status}: {redaction.clean(said)[:_LONGEST]}"
+        answered = (await answer.content.read(_MOST)).decode("utf-8", "replace")
+        return f"answered {answer.status}: {redaction.clean(answered)[:_LONGEST]}"

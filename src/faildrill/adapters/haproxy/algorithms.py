@@ -20,21 +20,25 @@ async def takes_weights(balancer: LoadBalancer, backend: str) -> Checked:
         rows = statistics(await tell(balancer.haproxy_socket, "show stat")) or []
     except (OSError, ValueError) as error:
         raise CannotSee(f"{balancer.name} does not tell how {backend} chooses a server: {error}") from error
-    told = next((row["algo"] for row in rows if row["pxname"] == backend and row["svname"] == "BACKEND"), "")
+    algorithm = next((row["algo"] for row in rows if row["pxname"] == backend and row["svname"] == "BACKEND"), "")
     what, remedy = f"weights of {backend}", "balance by roundrobin, leastconn or random, or add `hash-type consistent`"
-    if told in _DYNAMIC:
-        return Checked(what, ok=True, told=f"balance {told} takes others while it runs")
-    if told in _STATIC:
-        return Checked(what, ok=False, told=f"balance {told} takes none but 0 % and 100 % while it runs", remedy=remedy)
-    if told in ("", "unknown"):
+    if algorithm in _DYNAMIC:
+        return Checked(what, ok=True, told=f"balance {algorithm} takes others while it runs")
+    if algorithm in _STATIC:
+        return Checked(
+            what, ok=False, told=f"balance {algorithm} takes none but 0 % and 100 % while it runs", remedy=remedy
+        )
+    if algorithm in ("", "unknown"):
         remedy = "give us a socket of level operator or admin"
         return Checked(what, ok=False, told="unknown: the socket does not say how it chooses", remedy=remedy)
     consistent = _is_consistent(balancer.config_file, backend)
     if consistent is None:
         remedy = f"name HAProxy's file as `config_file` of {balancer.name}; or {remedy}"
-        return Checked(what, ok=False, told=f"unknown: balance {told} is by a hash, fixed by default", remedy=remedy)
+        return Checked(
+            what, ok=False, told=f"unknown: balance {algorithm} is by a hash, fixed by default", remedy=remedy
+        )
     words = "takes others while it runs" if consistent else "takes none but 0 % and 100 % while it runs"
-    return Checked(what, consistent, f"balance {told} {words}", "" if consistent else remedy)
+    return Checked(what, consistent, f"balance {algorithm} {words}", "" if consistent else remedy)
 
 
 def _is_consistent(path: str | None, backend: str) -> bool | None:
@@ -45,15 +49,15 @@ def _is_consistent(path: str | None, backend: str) -> bool | None:
         lines = bounded_read.read(Path(path), _LARGEST).decode("utf-8", "replace").splitlines()
     except OSError:
         return None
-    found: dict[str, bool] = {}
+    by_section: dict[str, bool] = {}
     section, usual = "", False
     for words in (line.partition("#")[0].split() for line in lines):
         if words[:1] == ["defaults"]:
             section, usual = "defaults", False
         elif words[:1] in (["backend"], ["listen"]) and len(words) > 1:
             section = words[1]
-            found[section] = usual
+            by_section[section] = usual
         elif words[:1] == ["hash-type"]:
-            found[section] = "consistent" in words
-            usual = found[section] if section == "defaults" else usual
-    return found.get(backend, False)
+            by_section[section] = "consistent" in words
+            usual = by_section[section] if section == "defaults" else usual
+    return by_section.get(backend, False)

@@ -95,8 +95,8 @@ class BrokenFile(OfBrokenFile):
             raise CannotSee(f"{now.failed} reloads of {self.load_balancer.name} failed before: reload it first")
         beside = await self._refuse_unloaded(given.timeout * SHARE)
         servers: Captured = {"/".join(name): list(server) for name, server in (await self._servers()).items()}
-        told: Captured = {"master": now.pid, "at": time.time(), "worker": now.worker, "reloads": now.reloads}
-        return {**told, "servers": servers, "beside": beside}
+        running: Captured = {"master": now.pid, "at": time.time(), "worker": now.worker, "reloads": now.reloads}
+        return {**running, "servers": servers, "beside": beside}
 
     async def _another(self, before: Captured) -> str:
         now = await self._standing()
@@ -135,16 +135,16 @@ class BrokenFile(OfBrokenFile):
             for command in (f"weight {one.weight}", *(f"state {state}" for state in one.states))
             for command in [f"set server {backend}/{name} {command}"]
         ]
-        if commands and (said := (await tell(socket, "; ".join(commands))).split()):
-            raise ActionFailed(f"{self.load_balancer.name} says: {' '.join(said)}")
+        if commands and (objections := (await tell(socket, "; ".join(commands))).split()):
+            raise ActionFailed(f"{self.load_balancer.name} says: {' '.join(objections)}")
 
     async def _went_on(self, before: Captured, given: Given) -> Observed:
         now = await self._standing()
         same = now.worker == before["worker"]
-        told = f"{now.failed} reloads failed, worker {now.worker} {'goes on' if same else 'is another one'}"
+        reloads = f"{now.failed} reloads failed, worker {now.worker} {'goes on' if same else 'is another one'}"
         if now.failed > 1:
-            told += ": it was told to more than once"
-        return Observed(now.failed == 1 and same, told, {"worker": now.worker})
+            reloads += ": it was told to more than once"
+        return Observed(now.failed == 1 and same, reloads, {"worker": now.worker})
 
     async def _loaded(self, before: Captured, given: Given) -> Observed:
         now = await self._standing()
@@ -152,9 +152,9 @@ class BrokenFile(OfBrokenFile):
             return Observed(holds=False, because=f"{now.failed} reloads failed, worker {now.worker} serves")
         if now.worker == before["worker"]:
             return Observed(holds=True, because=f"worker {now.worker} serves, as before, and no reload failed")
-        told = [f"{backend}/{name}" for (backend, name), _ in self._changed(before, await self._servers())]
-        because = f"worker {now.worker} serves; other than before: {', '.join(told) or 'none of its servers'}"
-        return Observed(not told, because)
+        changed = [f"{backend}/{name}" for (backend, name), _ in self._changed(before, await self._servers())]
+        because = f"worker {now.worker} serves; other than before: {', '.join(changed) or 'none of its servers'}"
+        return Observed(not changed, because)
 
     async def count(self, before: Captured, given: Given) -> int:
         """Return how often the master was told to load its files."""
@@ -186,11 +186,11 @@ class BrokenFile(OfBrokenFile):
     def _changed(self, before: Captured, now: _Servers) -> list[tuple[tuple[str, str], Server]]:
         """List the servers of before whose weight or state is another one now, as they were."""
         former = before["servers"]
-        found = []
+        changed = []
         for at, values in former.items() if isinstance(former, dict) else ():
             backend, _, name = at.partition("/")
             one = Server(*(int(str(value)) for value in values)) if isinstance(values, list) else None
             is_now = now.get((backend, name))
             if one and is_now and (one.weight, one.states) != (is_now.weight, is_now.states):
-                found.append(((backend, name), one))
-        return found
+                changed.append(((backend, name), one))
+        return changed

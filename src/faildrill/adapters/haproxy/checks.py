@@ -23,12 +23,12 @@ class LoadBalancers(Kind):
             return [Checked(what, ok=False, told="declares no servers, so nothing would be noticed", remedy=remedy)]
         try:
             async with asyncio.timeout(given.timeout):
-                seen = await Backends(load_balancer=self.target).look(given)
+                look = await Backends(load_balancer=self.target).look(given)
         except OSError as error:
             remedy = f"see that {socket} is there and that this user may write to it"
             return [Checked(what, ok=False, told=f"does not answer ({reason(error)})", remedy=remedy)]
-        answers = seen.outcome in (Outcome.OK, Outcome.WRONG)
-        known = answers and "missing" not in seen.detail and "not HAProxy" not in seen.detail
-        told = f"UP: {seen.who or 'none'}" + (f"; {seen.detail}" if seen.detail else "")
+        answers = look.outcome in (Outcome.OK, Outcome.WRONG)
+        known = answers and "missing" not in look.detail and "not HAProxy" not in look.detail
+        servers = f"UP: {look.who or 'none'}" + (f"; {look.detail}" if look.detail else "")
         remedy = "" if known else f"see that {socket} is HAProxy's runtime socket and that it has the declared servers"
-        return [Checked(what, known, told if answers else seen.outcome.in_words(), remedy)]
+        return [Checked(what, known, servers if answers else look.outcome.in_words(), remedy)]

@@ -142,14 +142,14 @@ class _Proxies:
     def files(self, unread: list[Unread]) -> Files:
         """Return what was read."""
         running = {name: section for name, section in self._backends.items() if section.disabled is False}
-        told = {name: self._backend(section) for name, section in running.items()}
+        backends = {name: self._backend(section) for name, section in running.items()}
         resolving = frozenset(
             (name, server)
             for name, one in running.items()
             for server in one.servers or ()
             if self._server(name, server).resolves
         )
-        settings = Settings.model_validate({"backends": told})
+        settings = Settings.model_validate({"backends": backends})
         return Files(settings, tuple(dict.fromkeys(unread)), resolving)
 
     def _backend(self, section: Section) -> dict[str, Any]:
@@ -187,14 +187,14 @@ class _Proxies:
     def _followed(self, backend: str, name: str) -> dict[str, Any]:
         """Return a server's settings; one that tracks another has that one's check, and its being out."""
         line = self._server(backend, name)
-        followed, seen = line, {(backend, name)}
+        followed, passed = line, {(backend, name)}
         while followed.tracks is not None:
             owner, slash, tracked = followed.tracks.rpartition("/")
             backend, name = (owner, tracked) if slash else (backend, tracked)
             there = (self._backends[backend].servers or {}) if backend in self._backends else {}
-            if name not in there or (backend, name) in seen:
+            if name not in there or (backend, name) in passed:
                 return line.settings
-            seen.add((backend, name))
+            passed.add((backend, name))
             followed = self._server(backend, name)
         if followed is line:
             return line.settings

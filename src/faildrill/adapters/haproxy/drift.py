@@ -72,15 +72,15 @@ class Drift(Kind):
 
     def _weigh(self, live: Runtime) -> Seen:
         wanted = self._wanted
-        found = [
+        drift = [
             difference
             for difference in differences(wanted, live.settings, spelled=live.spelled)
             if _visible(difference) and _is_of(difference, wanted) and difference.path not in live.steered
         ]
-        drifted = {difference.path[1] for difference in found}
+        drifted = {difference.path[1] for difference in drift}
         steady = ",".join(sorted(set(wanted.backends or {}) - drifted))
-        told = _told([difference.within(self.backend) for difference in found])
-        return Seen(Outcome.WRONG if found else Outcome.OK, steady, told)
+        detail = _told([difference.within(self.backend) for difference in drift])
+        return Seen(Outcome.WRONG if drift else Outcome.OK, steady, detail)
 
 
 def _told(what: list[str]) -> str:

@@ -62,28 +62,28 @@ class Identity(Kind):
 
     async def objection(self, given: Given) -> str | None:
         """Ask it; whatever is not exactly as declared is an objection."""
-        told = await self.ask_again(given)
-        return "; ".join((*told.differs, *told.silent)) or None
+        answers = await self.ask_again(given)
+        return "; ".join((*answers.differs, *answers.silent)) or None
 
     async def ask_again(self, given: Given) -> Told:
         """Ask it, and tell apart another HAProxy from one that does not answer, at its socket or where users go."""
-        name, told = self.load_balancer.name, Told([], [], [])
+        name, answers = self.load_balancer.name, Told([], [], [])
         try:
             async with asyncio.timeout(given.timeout * SHARE):
                 info = await self._info()
                 if info.get("description", "") != self.says:
-                    told.differs.append(self._other(info.get("description", "")))
-                    return told
+                    answers.differs.append(self._other(info.get("description", "")))
+                    return answers
                 for address in self.listens:
                     place, words = await self._met(address)
-                    told[place].append(f"{name} {words}")
-                await self._its_master(told)
+                    answers[place].append(f"{name} {words}")
+                await self._its_master(answers)
         except _NotHAProxy as error:
-            told.differs.append(f"{name} did not prove what it is: {error}")
+            answers.differs.append(f"{name} did not prove what it is: {error}")
         except (OSError, CannotSee) as error:
             where = self.load_balancer.haproxy_socket
-            told.silent.append(f"{name} did not prove what it is ({where}): {reason(error)}")
-        return told
+            answers.silent.append(f"{name} did not prove what it is ({where}): {reason(error)}")
+        return answers
 
     async def _info(self) -> dict[str, str]:
         """Return what it says of itself."""
@@ -91,10 +91,10 @@ class Identity(Kind):
             lines = (await tell(self.load_balancer.haproxy_socket, "show info")).splitlines()
         except ValueError as error:
             raise _NotHAProxy(str(error)) from error
-        found = {key: value.strip() for key, _, value in (line.partition(":") for line in lines)}
-        if not found.get("Pid", "").isdigit():
+        fields = {key: value.strip() for key, _, value in (line.partition(":") for line in lines)}
+        if not fields.get("Pid", "").isdigit():
             raise _NotHAProxy(f"{self.load_balancer.haproxy_socket} is no runtime socket of HAProxy")
-        return found
+        return fields
 
     def _other(self, said: str) -> str:
         shown = f"says {clean(said)[:_SHOWN]!r}" if said else "says nothing"
@@ -159,10 +159,10 @@ class Identity(Kind):
         """Tell whether an address is one of those that take commands: any level of socket may list them."""
         host, port = parted(address)
         try:
-            found = await asyncio.get_running_loop().getaddrinfo(host, port, type=SOCK_STREAM)
+            infos = await asyncio.get_running_loop().getaddrinfo(host, port, type=SOCK_STREAM)
         except (OSError, UnicodeError):
             return False  # whoever looks there next says so
-        hosts = {str(info[4][0]) for info in found} | {host}
+        hosts = {str(info[4][0]) for info in infos} | {host}
         try:
             lines = (await tell(self.load_balancer.haproxy_socket, "show cli sockets")).splitlines()
         except ValueError:
@@ -183,14 +183,16 @@ class Identity(Kind):
             for _ in range(_CONNECTIONS):
                 _, writer = await asyncio.open_connection(*parted(address))
                 writers[str(writer.get_extra_info("sockname")[1])] = writer
-            seen = loop.time()
-            while len(listed) < _CONNECTIONS and loop.time() < seen + _LET_IN:
-                told = (await tell(self.load_balancer.haproxy_socket, "show fd")).splitlines()
-                found = {match[1] for line in told if (match := _ours(port).search(line))} & writers.keys() - listed
-                for one in found:
+            began = loop.time()
+            while len(listed) < _CONNECTIONS and loop.time() < began + _LET_IN:
+                descriptors = (await tell(self.load_balancer.haproxy_socket, "show fd")).splitlines()
+                fresh = {
+                    match[1] for line in descriptors if (match := _ours(port).search(line))
+                } & writers.keys() - listed
+                for one in fresh:
                     writers[one].transport.abort()
-                listed |= found
-                seen = loop.time() if found else seen
+                listed |= fresh
+                began = loop.time() if fresh else began
                 await asyncio.sleep(_LET_IN / 10)
         except ValueError:
             return 0  # more connections than an answer holds

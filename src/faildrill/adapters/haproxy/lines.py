@@ -58,19 +58,19 @@ def read(sources: Sequence[Source], beside: Beside, variables: Variables, unread
         for number, text in enumerate(split(source.text), 1):
             where = f"line {number}" + (f" of {source.name}" if len(sources) > 1 else "")
             try:
-                found = words(text, variables)
+                line_words = words(text, variables)
             except ValueError as error:
                 unread.append(Unread(where, str(error)))
                 continue
-            if not found:
+            if not line_words:
                 continue
-            if found[0].startswith("."):
-                undecided = blocks.take(found[0], text)
+            if line_words[0].startswith("."):
+                undecided = blocks.take(line_words[0], text)
                 if undecided:
                     unread.append(Unread(where, f"`{undecided}`: whether this condition holds is unknown"))
             elif blocks.taken is not False:
-                variables.take(found, sure=blocks.taken is True)
-                yield Line(where, found, sure=blocks.taken is True)
+                variables.take(line_words, sure=blocks.taken is True)
+                yield Line(where, line_words, sure=blocks.taken is True)
 
 
 class _Blocks:

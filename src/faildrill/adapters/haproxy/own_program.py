@@ -106,10 +106,10 @@ async def _resolved(names: set[str], within: float) -> dict[str, set[str]]:
     async def one(name: str) -> set[str]:
         try:
             async with asyncio.timeout(within):
-                found = await asyncio.get_running_loop().getaddrinfo(name, None, type=socket.SOCK_STREAM)
+                infos = await asyncio.get_running_loop().getaddrinfo(name, None, type=socket.SOCK_STREAM)
         except (OSError, UnicodeError):
             return set()
-        return {str(address[4][0]).partition("%")[0] for address in found}
+        return {str(address[4][0]).partition("%")[0] for address in infos}
 
     ordered = sorted(names)
     return dict(zip(ordered, await asyncio.gather(*(one(name) for name in ordered)), strict=True))

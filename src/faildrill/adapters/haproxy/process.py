@@ -25,12 +25,12 @@ class Process(NamedTuple):
         """Read it out of an answer that holds that of `show info`; None where it doesn't say, or was cut short."""
         if not answer.endswith(_END):
             return None
-        told = dict(line.partition(": ")[::2] for line in answer.splitlines())
-        pid, uptime = told.get("Pid", "").strip(), told.get("Uptime_sec", "").strip()
+        fields = dict(line.partition(": ")[::2] for line in answer.splitlines())
+        pid, uptime = fields.get("Pid", "").strip(), fields.get("Uptime_sec", "").strip()
         if not pid or not uptime.isdecimal():
             return None
         # Whole seconds, rounded down: it may have been started up to a second earlier than this says.
-        return cls(pid, time.time() - int(uptime), told.get("node", "").strip())
+        return cls(pid, time.time() - int(uptime), fields.get("node", "").strip())
 
     def captured(self) -> dict[str, JsonValue]:
         """Return it as data, with the moment."""

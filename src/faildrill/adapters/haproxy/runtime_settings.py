@@ -67,16 +67,16 @@ async def runtime(socket: str) -> Runtime:
 
 async def variables(socket: str) -> dict[str, str] | None:
     """Ask for the environment of the process; None where it doesn't tell it, as a socket of level `user`."""
-    found: dict[str, str] = {}
+    by_name: dict[str, str] = {}
     last = ""
     for line in (await tell(socket, "show env")).splitlines():
         name, equals, value = line.partition("=")
         if equals and name.replace("_", "a").isalnum():
-            last, found[name] = name, value
+            last, by_name[name] = name, value
         # A variable of several lines: what holds no `NAME=` goes on with the one before.
         elif last and line:
-            found[last] += f"\n{line}"
-    return found or None
+            by_name[last] += f"\n{line}"
+    return by_name or None
 
 
 def read(answer: str) -> Runtime:
@@ -113,8 +113,8 @@ def _path(key: _Key, what: str) -> Path:
 
 def _states(answer: str) -> dict[_Key, dict[str, str]] | None:
     """Read `show servers state`, by backend and server; None where it is missing."""
-    _, found, rest = answer.partition(_SERVERS_STATE)
-    if not found:
+    _, header, rest = answer.partition(_SERVERS_STATE)
+    if not header:
         return None
     lines = f"{_SERVERS_STATE}{rest}".split("\n\n", 1)[0].splitlines()
     names = lines[0].removeprefix("# ").split()

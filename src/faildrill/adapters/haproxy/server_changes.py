@@ -89,9 +89,9 @@ class _OfServers(Kind):
 
     async def confirm(self, before: Captured, given: Given) -> Observed:
         """Read back what HAProxy says the servers are: nobody else can."""
-        former, seen = _former(before), await self._seen(before)
-        holds = all(self._same(seen[name], self._becomes(name, former[name])) for name in self._named)
-        return Observed(holds, self._words(seen), word_of="haproxy", moves=self._named, empties=self._empties)
+        former, now = _former(before), await self._seen(before)
+        holds = all(self._same(now[name], self._becomes(name, former[name])) for name in self._named)
+        return Observed(holds, self._words(now), word_of="haproxy", moves=self._named, empties=self._empties)
 
     async def suspect(self, before: Captured, given: Given) -> str:
         """Tell a reload, which forgets what was set, from somebody who set it back."""
@@ -104,15 +104,14 @@ class _OfServers(Kind):
 
     async def found(self, before: Captured, given: Given) -> Found:
         """Compare each server with what this made of it, and with what it was."""
-        former, seen = _former(before), await self._seen(before)
+        former, now = _former(before), await self._seen(before)
         wanted = {name: self._becomes(name, server) for name, server in former.items()}
-        are_before = [self._same(seen[name], server) for name, server in former.items()]
+        are_before = [self._same(now[name], server) for name, server in former.items()]
         are_known = [
-            is_before or self._same(seen[name], wanted[name])
-            for name, is_before in zip(former, are_before, strict=True)
+            is_before or self._same(now[name], wanted[name]) for name, is_before in zip(former, are_before, strict=True)
         ]
         whose: Literal["ours", "before", "others"] = "ours" if all(are_known) else "others"
-        return Found("before" if all(are_before) else whose, self._words(seen), self._words(wanted), self._line(former))
+        return Found("before" if all(are_before) else whose, self._words(now), self._words(wanted), self._line(former))
 
     async def undo(self, before: Captured, given: Given) -> None:
         """Tell HAProxy what they were."""
@@ -120,9 +119,9 @@ class _OfServers(Kind):
 
     async def restored(self, before: Captured, given: Given) -> Observed:
         """Read back that they are what they were."""
-        former, seen = _former(before), await self._seen(before)
-        holds = all(self._is_back(seen[name], server) for name, server in former.items())
-        return Observed(holds, self._words(seen), word_of="haproxy", moves=self._named)
+        former, now = _former(before), await self._seen(before)
+        holds = all(self._is_back(now[name], server) for name, server in former.items())
+        return Observed(holds, self._words(now), word_of="haproxy", moves=self._named)
 
     async def picture(self, given: Given) -> dict[str, str]:
         """Tell of every server of the backend what was asked of it, but of those that an agent sets."""
@@ -143,15 +142,15 @@ class _OfServers(Kind):
 
     async def preview(self, given: Given) -> Preview:
         """See whether it would be refused now."""
-        seen, everybody = (await self._look()).servers, await servers(self.load_balancer)
-        self._refuse(seen, everybody)
+        now, everybody = (await self._look()).servers, await servers(self.load_balancer)
+        self._refuse(now, everybody)
         where = f"{self.load_balancer.name}/{self.backend}"
-        wanted = {name: self._becomes(name, seen[name]) for name in self._named}
+        wanted = {name: self._becomes(name, now[name]) for name in self._named}
         effect = f"{self.backend}: {self._words(wanted)}"
         touches = [f"{where}/{name}" for name in self._named]
         touches += [f"{self.load_balancer.name}/{'/'.join(place)}" for place in sorted(self._followers(everybody))]
-        spares = [f"{where}/{name}" for name, server in {**seen, **wanted}.items() if server.usable]
-        return Preview(touches, effect, f"{self.backend}: {self._words(seen)}", spares)
+        spares = [f"{where}/{name}" for name, server in {**now, **wanted}.items() if server.usable]
+        return Preview(touches, effect, f"{self.backend}: {self._words(now)}", spares)
 
     async def rights(self, given: Given) -> list[Checked]:
         """Ask for the level of the socket."""
@@ -208,8 +207,8 @@ class _OfServers(Kind):
             raise ActionRefused(f"{self.load_balancer.name} does not take the command: {reason(error)}") from error
         except (OSError, ValueError) as error:
             raise OutcomeUnknown(f"{self.load_balancer.name} gave no whole answer: {error}") from error
-        said, _, _ = answer.partition("Name: HAProxy")
-        process, objections = Process.read(answer), " ".join(said.split())
+        complaint, _, _ = answer.partition("Name: HAProxy")
+        process, objections = Process.read(answer), " ".join(complaint.split())
         if process and (two := process.differs(before)):
             raise ActedElsewhere(f"{self.load_balancer.haproxy_socket}: {two}, and has taken {line!r}")
         if not objections.isprintable():
@@ -236,16 +235,16 @@ class _OfServers(Kind):
             answer = await tell(self.load_balancer.haproxy_socket, f"{COMMAND}; show servers state {self.backend}")
         except (OSError, ValueError) as error:
             raise CannotSee(f"{self.load_balancer.name} does not tell its servers' state: {error}") from error
-        seen = {name: server for (_, name), server in read(answer).items()}
-        if missing := sorted(set(self._named) - set(seen)):
-            raise CannotSee(self._lacks(f"{', '.join(missing)}{' any more' * known}", list(seen), answer))
-        return _Sight(Process.read(answer), seen, {name for _, name in steered(answer)})
+        now = {name: server for (_, name), server in read(answer).items()}
+        if missing := sorted(set(self._named) - set(now)):
+            raise CannotSee(self._lacks(f"{', '.join(missing)}{' any more' * known}", list(now), answer))
+        return _Sight(Process.read(answer), now, {name for _, name in steered(answer)})
 
     def _lacks(self, missing: str, there: list[str], answer: str) -> str:
         """Say that HAProxy lacks servers which the environment declares, and which it has."""
         if "# be_id " not in answer:
-            said = answer.strip().rpartition("\n")[2][:_SHOWN] or "nothing"
-            return f"{self.load_balancer.name} does not tell the servers of {self.backend}: {said}"
+            complaint = answer.strip().rpartition("\n")[2][:_SHOWN] or "nothing"
+            return f"{self.load_balancer.name} does not tell the servers of {self.backend}: {complaint}"
         others = f"; it has {', '.join(there)}" if there else ", nor any other"
         return f"{self.backend} has no server {missing}{others}"
 

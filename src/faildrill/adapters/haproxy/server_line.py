@@ -84,10 +84,10 @@ def duration(text: str) -> str | None:
 def server(words: Words, checking: Checking, *, assigned: bool) -> ServerLine:
     """Read a server's address and words; what can't be known is None. `assigned`: by a rule of its backend."""
     address = words[0] if known(words[0]) else None
-    found = _sorted(words[1:])
-    if found is None:
+    options = _sorted(words[1:])
+    if options is None:
         return ServerLine({"address": address})
-    values, alone = found
+    values, alone = options
     # 0 stands for no limit (5.2, `maxconn`).
     maximum = number(values.get("maxconn", "0"))
     settings = {
@@ -184,8 +184,8 @@ def _positive(text: str) -> int | None:
 
 def _interval(text: str) -> str | None:
     """Return the time between two checks; None where it is no time, or none passes."""
-    found = duration(text)
-    return found if found != "none" else None
+    interval = duration(text)
+    return interval if interval != "none" else None
 
 
 _TAKES: Final[dict[str, tuple[Callable[[str], object], str]]] = {

@@ -49,22 +49,22 @@ class Server(NamedTuple):
 
 def read(answer: str) -> dict[tuple[str, str], Server]:
     """Read the servers by backend and name, by the names of the columns; nothing where the answer is another one."""
-    seen = {}
+    by_name = {}
     for row in _rows(answer):
         values = [row.get(name, "") for name in ("srv_op_state", "srv_admin_state", "srv_uweight")]
         if {"be_name", "srv_name"} <= row.keys() and all(value.isdecimal() for value in values):
-            seen[row["be_name"], row["srv_name"]] = Server(*(int(value) for value in values))
-    return seen
+            by_name[row["be_name"], row["srv_name"]] = Server(*(int(value) for value in values))
+    return by_name
 
 
 def steered(answer: str) -> set[tuple[str, str]]:
     """Name the servers, by backend and name, that an agent of their own sets the weight and the state of."""
-    found = set()
+    names = set()
     for row in _rows(answer):
         bits = row.get("srv_agent_state", "")
         if {"be_name", "srv_name"} <= row.keys() and bits.isdecimal() and int(bits) & _BY_AGENT == _BY_AGENT:
-            found.add((row["be_name"], row["srv_name"]))
-    return found
+            names.add((row["be_name"], row["srv_name"]))
+    return names
 
 
 def _rows(answer: str) -> Iterator[dict[str, str]]:

@@ -76,14 +76,14 @@ class Balancer(Kind):
     async def _put_together(self, source: str, live: Runtime, sources: list[Source], within: float) -> SettingsRead:
         beside = await self._beside(live, sources, within)
         files = parse(sources, beside)
-        said = await self._checked(beside.variables, within)
+        checked = await self._checked(beside.variables, within)
         unread = (
             *files.unread,
-            *said.unread,
+            *checked.unread,
             *_not_loaded([Path(one.name) for one in sources], live.info),
             *await own_program.doubtful(live.named, files.resolving, within / 2),
         )
-        return _reading(f"{source} and {self._files}", live, unread, files, said.asides)
+        return _reading(f"{source} and {self._files}", live, unread, files, checked.asides)
 
     def remedy(self, difference: Difference) -> str:
         """Return the command for the runtime socket, or where to look in the file."""
@@ -140,8 +140,8 @@ def _files(path: Path) -> list[Path]:
     """Return a file, or the files of a folder that `haproxy -f` would take, in its order."""
     if not path.is_dir():
         return [path]
-    found = sorted(file for file in path.iterdir() if file.name.endswith(".cfg") and not file.name.startswith("."))
-    return [file for file in found if file.is_file()][:_MOST]
+    files = sorted(file for file in path.iterdir() if file.name.endswith(".cfg") and not file.name.startswith("."))
+    return [file for file in files if file.is_file()][:_MOST]
 
 
 def _text(path: Path) -> str:

@@ -24,11 +24,11 @@ class Servers(NamedTuple):
 
     def followers(self, leaders: set[Place]) -> set[Place]:
         """Return who takes over the state of one of these, also by way of another one."""
-        found: set[Place] = set()
+        following: set[Place] = set()
         # Until nobody is new: a server that is tracked may track another one itself.
-        while more := {tracker for tracker, other in self.tracks.items() if other in leaders | found} - found:
-            found |= more
-        return found
+        while more := {tracker for tracker, other in self.tracks.items() if other in leaders | following} - following:
+            following |= more
+        return following
 
     def shares(self, backend: str) -> dict[str, Fraction]:
         """Return which part of a backend's new requests each server is due that takes some."""

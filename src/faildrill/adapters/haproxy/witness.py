@@ -51,30 +51,30 @@ class Front(Kind):
             after = await self._rows()
         except (OSError, ValueError) as error:
             raise CannotSee(f"{self.load_balancer.name} does not answer ({reason(error)})") from error
-        found = [*await self._drift(given), *_skew(before, after, self._due(after)), *_queues(after)]
-        found += _uneven(before, after)
+        causes = [*await self._drift(given), *_skew(before, after, self._due(after)), *_queues(after)]
+        causes += _uneven(before, after)
         requests = sum(_difference(before, after, name, "stot") for name in after)
         figures = {"requests": requests, "over": over}
-        if found:
-            return [Testimony("load balancer", Says.ELSEWHERE, "; ".join(found), figures)]
+        if causes:
+            return [Testimony("load balancer", Says.ELSEWHERE, "; ".join(causes), figures)]
         if requests == 0:
             return [Testimony("load balancer", Says.NOTHING, f"no request in {durations.show(over)}", figures)]
-        told = f"as approved, nothing queues, {requests} requests in {durations.show(over)} are not proven uneven"
-        return [Testimony("load balancer", Says.CLEAR, told, figures)]
+        because = f"as approved, nothing queues, {requests} requests in {durations.show(over)} are not proven uneven"
+        return [Testimony("load balancer", Says.CLEAR, because, figures)]
 
     async def _rows(self) -> Rows:
         rows = statistics(await tell(self.load_balancer.haproxy_socket, _COMMAND))
-        found = {row["svname"]: row for row in rows or () if row["pxname"] == self.backend}
-        if not found:
+        by_server = {row["svname"]: row for row in rows or () if row["pxname"] == self.backend}
+        if not by_server:
             raise ValueError(f"it tells of no backend {self.backend}")
-        return found
+        return by_server
 
     async def _drift(self, given: Given) -> list[str]:
         if self.standard is None or self.backend not in (self.standard.backends or {}):
             return []
         drift = Drift(load_balancer=self.load_balancer, standard=self.standard, backend=self.backend)
-        seen = await drift.look(given)
-        return [seen.detail] if seen.outcome is Outcome.WRONG else []
+        look = await drift.look(given)
+        return [look.detail] if look.outcome is Outcome.WRONG else []
 
     def _due(self, rows: Rows) -> dict[str, float]:
         """Return what is due to each server that is up: by the standard, or by its weight now."""

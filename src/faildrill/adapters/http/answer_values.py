@@ -19,25 +19,25 @@ class NoValue(ValueError):
 def parsed(body: bytes | str) -> JsonValue:
     """Read an answer; NoValue when it is no JSON, or says two things: a key twice in one object."""
     try:
-        found: JsonValue = json.loads(body, object_pairs_hook=_once)
+        answer: JsonValue = json.loads(body, object_pairs_hook=_once)
     except NoValue:
         raise
     except (ValueError, RecursionError):
         raise NoValue("no JSON") from None
-    return found
+    return answer
 
 
 def value_at(answer: JsonValue, path: str) -> JsonValue:
     """Return the value at a path, the whole answer at the empty one; NoValue where there is none."""
-    found = answer
+    value = answer
     for key in filter(None, path.removeprefix("$").split(".")):
-        if isinstance(found, dict) and key in found:
-            found = found[key]
-        elif isinstance(found, list) and key.isdecimal() and key.isascii() and int(key) < len(found):
-            found = found[int(key)]
+        if isinstance(value, dict) and key in value:
+            value = value[key]
+        elif isinstance(value, list) and key.isdecimal() and key.isascii() and int(key) < len(value):
+            value = value[int(key)]
         else:
             raise NoValue(f"no {path}")
-    return found
+    return value
 
 
 def differing(body: bytes | str, wanted: Mapping[str, JsonValue]) -> str | None:
@@ -69,7 +69,7 @@ def _same(one: JsonValue, other: JsonValue) -> bool:
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
+    by_key = dict(pairs)
+    if len(by_key) != len(pairs):
         raise NoValue("JSON with a key twice")
-    return found
+    return by_key

@@ -123,20 +123,20 @@ class Answer(_Bounded):
         return self
 
     def _weighed(self, answer: JsonValue) -> str | None:
-        found: Any = answer
+        value: Any = answer
         for key in filter(None, self.value.split(".")):
-            found = _inner(found, key)
-        shown = f"{self.url}: {self.value or 'the answer'} is {redaction.clean(str(found))[:_SHOWN]!r}"
+            value = _inner(value, key)
+        shown = f"{self.url}: {self.value or 'the answer'} is {redaction.clean(str(value))[:_SHOWN]!r}"
         if self.equals is not None and (
             # Python takes True for 1: a service that says `true` must not pass where the number 1 was declared.
-            found != self.equals or isinstance(found, bool) != isinstance(self.equals, bool)
+            value != self.equals or isinstance(value, bool) != isinstance(self.equals, bool)
         ):
             return f"{shown}, not {self.equals!r}"
         if self.at_least is None and self.at_most is None:
             return None
-        if isinstance(found, bool) or not isinstance(found, int | float):
+        if isinstance(value, bool) or not isinstance(value, int | float):
             return f"{shown}, which is no number"
-        return f"{shown}, not {self._bounds()}" if self._out_of_bounds(found) else None
+        return f"{shown}, not {self._bounds()}" if self._out_of_bounds(value) else None
 
 
 class Query(_Bounded):
@@ -236,15 +236,15 @@ class _Result(msgspec.Struct):
 def _prometheus(answer: JsonValue) -> dict[str, float]:
     """Return the values of a result by the name of their series."""
     try:
-        found = msgspec.convert(answer, _Result)
-        if found.status != "success":
-            raise _Unanswered(f"answers {redaction.clean(found.status)[:_SHOWN]!r}")
-        if found.warnings or found.is_partial:
-            why = redaction.clean("; ".join(found.warnings))[:_SHOWN] or "isPartial"
+        result = msgspec.convert(answer, _Result)
+        if result.status != "success":
+            raise _Unanswered(f"answers {redaction.clean(result.status)[:_SHOWN]!r}")
+        if result.warnings or result.is_partial:
+            why = redaction.clean("; ".join(result.warnings))[:_SHOWN] or "isPartial"
             raise _Unanswered(f"answers with a part of the result, perhaps: {why!r}")
-        if isinstance(found.data, _Scalar):
-            return {"": float(found.data.result[1])}
-        return {_name(series.metric): float(series.value[1]) for series in found.data.result}
+        if isinstance(result.data, _Scalar):
+            return {"": float(result.data.result[1])}
+        return {_name(series.metric): float(series.value[1]) for series in result.data.result}
     except (msgspec.ValidationError, ValueError):
         raise _Unanswered("answers what is no result of a query") from None
 

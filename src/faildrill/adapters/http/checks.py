@@ -36,9 +36,9 @@ class Services(Kind):
             words = in_words(error)
             remedy = causes.what_to_do(words, url) or f"see that it answers at {url}"
             return [Checked(what, ok=False, told=f"does not answer: {words}", remedy=remedy)]
-        found = [Checked(what, ok=True, told=f"answers HTTP {status}")]
+        answers = [Checked(what, ok=True, told=f"answers HTTP {status}")]
         try:
-            told = parsedate_to_datetime(date or "").timestamp()
+            clock = parsedate_to_datetime(date or "").timestamp()
         except ValueError:
-            return found
-        return [*found, clock_check(what, told, (before, time.time()), _SECOND)]
+            return answers
+        return [*answers, clock_check(what, clock, (before, time.time()), _SECOND)]

@@ -96,9 +96,9 @@ class Connections:
         text = self._wire or self.prepare()
         link = None if anew else self._standing()
         if link is not None:
-            seen = await self._answered(link, text, time.monotonic_ns())
-            if seen.outcome is not Outcome.OPEN or self.request.method not in SAFE:
-                return seen
+            look = await self._answered(link, text, time.monotonic_ns())
+            if look.outcome is not Outcome.OPEN or self.request.method not in SAFE:
+                return look
             sent_again(time.monotonic_ns())
         began = time.monotonic_ns()
         try:
@@ -175,11 +175,11 @@ class Connections:
         """Look because a connection ended: that proves nothing (servers end idle ones), but it is a good moment."""
         began = time.monotonic_ns()
         try:
-            seen = await asyncio.wait_for(self.ask(anew=True), self._timeout)
+            look = await asyncio.wait_for(self.ask(anew=True), self._timeout)
         except TimeoutError:
-            seen = Seen(Outcome.TIMED_OUT, sent=began, answered=time.monotonic_ns())
-        if seen.outcome is not Outcome.OK:
-            tell(seen)
+            look = Seen(Outcome.TIMED_OUT, sent=began, answered=time.monotonic_ns())
+        if look.outcome is not Outcome.OK:
+            tell(look)
 
 
 class Connection(asyncio.Protocol):
@@ -296,9 +296,9 @@ class Connection(asyncio.Protocol):
         if self._reads:
             self._body += data
         if not self._found:
-            seen = self._tail + data
-            self._found = self._text in seen
-            self._tail = seen[1 - len(self._text) :] if len(self._text) > 1 else b""
+            text = self._tail + data
+            self._found = self._text in text
+            self._tail = text[1 - len(self._text) :] if len(self._text) > 1 else b""
 
     def on_message_complete(self) -> None:
         """Learn that the answer is whole, and whether the connection goes on."""
@@ -381,11 +381,11 @@ class Connection(asyncio.Protocol):
         if self._more and outcome is Outcome.WRONG:
             detail += _MORE
         wait = asked_to_wait(self._told) if outcome is Outcome.THROTTLED else 0.0
-        seen = Seen(outcome, self._who, detail, self.sent, time.monotonic_ns(), wait)
+        look = Seen(outcome, self._who, detail, self.sent, time.monotonic_ns(), wait)
         answer, self._answer, self._parser = self._answer, None, None
         if answer is None:
             return
         if answer.cancelled():
-            self._links.late(seen)
+            self._links.late(look)
         elif not answer.done():
-            answer.set_result(seen)
+            answer.set_result(look)

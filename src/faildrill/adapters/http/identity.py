@@ -66,8 +66,8 @@ class Identity(Kind):
 
     async def objection(self, given: Given) -> str | None:
         """Ask all at once; whatever is not exactly the declared answer is an objection."""
-        told = await self.ask_again(given)
-        return "; ".join((*told.differs, *told.silent)) or None
+        answers = await self.ask_again(given)
+        return "; ".join((*answers.differs, *answers.silent)) or None
 
     async def ask_again(self, given: Given) -> Told:
         """Ask all at once, and tell apart who answers otherwise and who can't be asked."""
@@ -84,14 +84,14 @@ class Identity(Kind):
         return told
 
     def _asked(self) -> dict[str, str]:
-        found = {}
+        urls = {}
         if self.service is not None:
             parts = urlsplit(self.service.url)
-            found[f"service {self.service.name}"] = f"{parts.scheme}://{parts.netloc}{self.path}"
+            urls[f"service {self.service.name}"] = f"{parts.scheme}://{parts.netloc}{self.path}"
         if self.group is not None:
             for name, member in self.group.members.items():
-                found[f"{self.group.name}/{name}"] = f"http://{member.address}{self.path}"
-        return found
+                urls[f"{self.group.name}/{name}"] = f"http://{member.address}{self.path}"
+        return urls
 
     async def _all(self, session: "aiohttp.ClientSession", url: str) -> _Said:
         """Ask several times, as several may answer there: whoever differs counts, then who proves it, then silence."""
@@ -114,10 +114,10 @@ class Identity(Kind):
         if response.status != _OK:
             passing = response.status in (502, 503, 504)  # what stands before it can't reach it
             return _Said(_SILENT if passing else _DIFFERS, f"did not prove what it is: {url} answers {response.status}")
-        found = self._found(bytes(body))
-        if found == self.holds:
+        identity = self._found(bytes(body))
+        if identity == self.holds:
             return _Said(_PROVED, "")
-        shown = repr(clean(found)[:_SHOWN]) if found else "nothing that could be read"
+        shown = repr(clean(identity)[:_SHOWN]) if identity else "nothing that could be read"
         remedy = "if it may be drilled, let it answer what was declared"
         return _Said(_DIFFERS, f"is not the declared one: {url} answers {shown}; {remedy}")
 
@@ -126,9 +126,9 @@ class Identity(Kind):
         if not self.value:
             return body.decode(errors="replace").strip()
         try:
-            found: Any = msgspec.json.decode(body)
+            value: Any = msgspec.json.decode(body)
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
             return ""
         for key in self.value.split("."):
-            found = found.get(key) if isinstance(found, dict) else None
-        return found if isinstance(found, str) else ""
+            value = value.get(key) if isinstance(value, dict) else None
+        return value if isinstance(value, str) else ""

@@ -302,17 +302,17 @@ def key(given: Given, number: int) -> str:
 
 def number_of(given: Given, its_key: str) -> int:
     """Return the number of a key; -1 for one that this ledger never gave."""
-    found = re.fullmatch(re.escape(prefix(given)) + r"([1-9]\d{0,11})", its_key)
-    return int(found.group(1)) if found else -1
+    matched = re.fullmatch(re.escape(prefix(given)) + r"([1-9]\d{0,11})", its_key)
+    return int(matched.group(1)) if matched else -1
 
 
 def _picked(content: JsonValue, back: Back) -> list[str]:
-    found: Any = content
+    value: Any = content
     for name in back.keys.split("."):
-        found = found[name]
-    if not isinstance(found, list):
-        raise TypeError(f"{type(found).__name__} instead of a list")
-    return [str(entry[back.field] if back.field else entry) for entry in found]
+        value = value[name]
+    if not isinstance(value, list):
+        raise TypeError(f"{type(value).__name__} instead of a list")
+    return [str(entry[back.field] if back.field else entry) for entry in value]
 
 
 def _filled(value: Any, its_key: str) -> Any:  # noqa: ANN401 - any JSON value

@@ -57,15 +57,15 @@ class Spread(Spreads, Request):
     async def look(self, given: Given) -> Seen:
         """Send the request, and weigh who answered."""
         due = await dues(self.load_balancer, self.backend, self.weights)
-        seen = await super().look(given)
-        if not seen.outcome.is_look:
-            return seen
+        look = await super().look(given)
+        if not look.outcome.is_look:
+            return look
         if isinstance(due, str):
             return Seen(Outcome.BROKEN, detail=due)
-        if not seen.who:
+        if not look.who:
             return Seen(Outcome.BROKEN, detail="no answer that tells who gave it")
-        took = ((seen.answered or 0) - (seen.sent or 0)) / 1e9
-        failed = {} if seen.outcome is Outcome.OK else {seen.who: 1.0}
-        kept = Kept(now(), {seen.who: 1.0}, due, errors=failed, seconds={seen.who: took})
+        took = ((look.answered or 0) - (look.sent or 0)) / 1e9
+        failed = {} if look.outcome is Outcome.OK else {look.who: 1.0}
+        kept = Kept(now(), {look.who: 1.0}, due, errors=failed, seconds={look.who: took})
         weighed = self.tell(kept, given)
-        return weighed._replace(sent=seen.sent, answered=seen.answered)
+        return weighed._replace(sent=look.sent, answered=look.answered)

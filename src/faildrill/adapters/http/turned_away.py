@@ -43,13 +43,13 @@ def turned_away(status: int, headers: Mapping[str, str]) -> str:
 
 def asked_to_wait(headers: Mapping[str, str]) -> float:
     """Return the seconds for which an answer asks to send nothing more (`Retry-After`); 0 where it doesn't."""
-    told = headers.get(RETRY_AFTER, "").strip()
-    if told.isdecimal() and told.isascii():
+    wait = headers.get(RETRY_AFTER, "").strip()
+    if wait.isdecimal() and wait.isascii():
         # Nine digits are thirty years: a longer number is no time, and must not overflow.
-        return float(told[:9])
+        return float(wait[:9])
     from email.utils import parsedate_to_datetime  # noqa: PLC0415 - takes long to import, and few answers hold a date
 
     try:
-        return max(0.0, parsedate_to_datetime(told).timestamp() - time.time())
+        return max(0.0, parsedate_to_datetime(wait).timestamp() - time.time())
     except (ValueError, OverflowError):
         return 0.0

@@ -60,12 +60,12 @@ class Timing(Kind):
 
     def _told(self, times: list[float], failed: list[str], took: float) -> Testimony:
         middle = sorted(times)[len(times) // 2]
-        told = (
+        because = (
             f"its statements take {durations.show(middle)}, {durations.show(max(times))} at the worst; "
             f"{len(times)} of {self.asks} answers, the last after {durations.show(took)}"
         )
         figures = {"seconds": round(middle, 4), "worst": round(max(times), 4), "failed": len(failed)}
-        return Testimony("application", Says.SLOW if middle > self.slow else Says.ALIVE, told, figures)
+        return Testimony("application", Says.SLOW if middle > self.slow else Says.ALIVE, because, figures)
 
     async def _ask(self, session: "aiohttp.ClientSession") -> float | str:
         """Return the seconds that the application tells, or what it said in their place."""
@@ -89,8 +89,8 @@ def _refusal(status: int, body: bytes) -> str:
     if status != _UNAVAILABLE:
         return str(status)
     try:
-        told = msgspec.json.decode(body, type=dict[str, object])
+        fields = msgspec.json.decode(body, type=dict[str, object])
     except msgspec.MsgspecError:
         return f"{status}, and not the application's own: no JSON in it"
-    error = told.get("error")
+    error = fields.get("error")
     return f"{_LOST}: {status} {error if isinstance(error, str) else ''}"[:200].strip()

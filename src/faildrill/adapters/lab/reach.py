@@ -77,35 +77,35 @@ class Supervisor(Kind):
 
     async def leads(self, member: str, addresses: Sequence[str]) -> Told:
         """Compare the processes of the node with those that listen at each address of it."""
-        told = Told([], [], [])
+        answers = Told([], [], [])
         try:
             pids = set((await self._node(member)).pids)
         except CannotSee as error:
             return Told(silent=[f"{member}: {error}"])
         if not addresses and pids:
-            told.proved.append(member)  # it answers nowhere else: what the supervisor holds is all of it
+            answers.proved.append(member)  # it answers nowhere else: what the supervisor holds is all of it
         for address in addresses:
             place, words = await self._listens(pids, address)
             if words:
-                told[place].append(f"{member}{words}")
-        return told
+                answers[place].append(f"{member}{words}")
+        return answers
 
     async def _listens(self, pids: set[int], address: str) -> tuple[int, str]:
         """Tell whether processes of a node are what answers at an address: where in what is told, and the words."""
         try:
-            found = await listeners(address, pids)
+            holders = await listeners(address, pids)
         except CannotSee as error:
             return 2, f": {error}"
-        if found.belong_to(pids):
+        if holders.belong_to(pids):
             return 0, f" at {address}"
-        if not found.sockets:
-            return 2, f": it runs, and {found}" if pids else ""
-        if not found.is_seen:
-            return 2, f": {found}, so whether it is this member's is unknown"
+        if not holders.sockets:
+            return 2, f": it runs, and {holders}" if pids else ""
+        if not holders.is_seen:
+            return 2, f": {holders}, so whether it is this member's is unknown"
         has = f"processes {', '.join(map(str, sorted(pids)))}" if pids else "no process"
         return 1, (
             f": what its reach signals is not what answers: the lab on {self.socket} has {has} of it, and another one, "
-            f"{found}"
+            f"{holders}"
         )
 
     async def uid(self) -> str:
@@ -123,12 +123,12 @@ class Supervisor(Kind):
 
     async def _status(self) -> _Answer:
         try:
-            told = await self._ask({"op": "status"}, _LOOK_WITHIN)
+            answer = await self._ask({"op": "status"}, _LOOK_WITHIN)
         except _LOST as error:
             raise CannotSee(f"the lab's supervisor on {self.socket} does not answer: {reason(error)}") from error
-        if not told.ok:
-            raise CannotSee(f"the lab's supervisor on {self.socket} does not tell: {told.error}")
-        return told
+        if not answer.ok:
+            raise CannotSee(f"the lab's supervisor on {self.socket} does not tell: {answer.error}")
+        return answer
 
     async def link(self, member: str, doing: LinkMode, at_most: float | None = None) -> None:
         """Change the link by which other nodes reach a member; with `at_most` it opens after float seconds."""
@@ -206,21 +206,21 @@ class Identity(Kind):
 
     async def objection(self, given: Given) -> str | None:
         """Ask every supervisor; whatever is not the declared answer is an objection."""
-        told = await self.ask_again(given)
-        return "; ".join((*told.differs, *told.silent)) or None
+        answers = await self.ask_again(given)
+        return "; ".join((*answers.differs, *answers.silent)) or None
 
     async def ask_again(self, given: Given) -> Told:
         """Ask every supervisor, and tell apart who names another lab and who says nothing."""
-        told = Told([], [], [])
+        answers = Told([], [], [])
         reaches = [given.reach(member) for member in self.group.members.values()]
         for reach in dict.fromkeys(reach for reach in reaches if isinstance(reach, Supervisor)):
             try:
                 says = await reach.uid()
             except CannotSee as error:
-                told.silent.append(str(error))
+                answers.silent.append(str(error))
                 continue
             if says == self.uid:
-                told.proved.append(f"the lab on {reach.socket}")
+                answers.proved.append(f"the lab on {reach.socket}")
             else:
-                told.differs.append(f"the supervisor on {reach.socket} is of the lab {says}, not of {self.uid}")
-        return told
+                answers.differs.append(f"the supervisor on {reach.socket} is of the lab {says}, not of {self.uid}")
+        return answers

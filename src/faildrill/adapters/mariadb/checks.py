@@ -66,17 +66,17 @@ class Servers(Kind):
             ),
         )
         by_name = dict(zip(members, servers, strict=True))
-        found = []
+        answers = []
         for name, node in by_name.items():
             what = f"{self.target.name}/{name}"
             if node.silent:
                 remedy = what_to_do(node.silent, as_admin(self.target, members[name]))
-                found.append(Checked(what, ok=False, told=node.silent, remedy=remedy))
+                answers.append(Checked(what, ok=False, told=node.silent, remedy=remedy))
                 continue
-            found += [Checked(what, ok=True, told=str(sight.nodes[name]).removeprefix(f"{name} "))]
-            found += [_replication(f"{what} GTID", node), *_rights(what, node, self.target)]
-        seen = {name: one for name, one in by_name.items() if not one.silent}
-        return [*found, *_together(self.target, sight, seen)]
+            answers += [Checked(what, ok=True, told=str(sight.nodes[name]).removeprefix(f"{name} "))]
+            answers += [_replication(f"{what} GTID", node), *_rights(what, node, self.target)]
+        heard = {name: one for name, one in by_name.items() if not one.silent}
+        return [*answers, *_together(self.target, sight, heard)]
 
 
 def _replication(what: str, one: _Server) -> Checked:
@@ -92,16 +92,16 @@ def _replication(what: str, one: _Server) -> Checked:
 def _rights(what: str, one: _Server, target: MariaDB) -> Iterator[Checked]:
     """Tell whether the admin may do what drills do, and the application's user no more than the application."""
     lacks = [name for name, words in _RIGHTS.items() if not _has(one.admin, words)]
-    told = f"{target.admin} lacks {', '.join(lacks)}" if lacks else f"{target.admin} may ask and tell it"
+    words = f"{target.admin} lacks {', '.join(lacks)}" if lacks else f"{target.admin} may ask and tell it"
     remedy = f"GRANT {', '.join(lacks)} ON *.* TO {target.admin}@…" if lacks else ""
-    yield Checked(f"{what} admin", not lacks, told, remedy)
+    yield Checked(f"{what} admin", not lacks, words, remedy)
     if one.user.startswith("-"):
         remedy = f"see that {target.user} may log in and use {target.database}"
         yield Checked(f"{what} user", ok=False, told=one.user[1:], remedy=remedy)
         return
     excess = past_read_only(one.user, str(one.settings["version"]))
-    told = f"{target.user} has {excess}: it writes where nobody may" if excess else f"{target.user} is let in"
-    yield Checked(f"{what} user", not excess, told, "take that right from it" if excess else "")
+    words = f"{target.user} has {excess}: it writes where nobody may" if excess else f"{target.user} is let in"
+    yield Checked(f"{what} user", not excess, words, "take that right from it" if excess else "")
 
 
 def _has(grants: str, words: tuple[str, ...]) -> bool:

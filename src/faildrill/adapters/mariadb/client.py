@@ -74,7 +74,7 @@ class Talk:
         password = login.password.resolve().reveal() if login.password else ""
 
         loop = asyncio.get_running_loop()
-        found = await loop.getaddrinfo(login.host, login.port, type=socket.SOCK_STREAM)
+        infos = await loop.getaddrinfo(login.host, login.port, type=socket.SOCK_STREAM)
 
         def connect() -> Any:  # noqa: ANN401 - pymysql is untyped
             checks = tls.context(login.how)
@@ -93,7 +93,7 @@ class Talk:
                 cursorclass=DictCursor,
                 defer_connect=True,
             )
-            connection.connect(_connected([where for *_, where in found], within))
+            connection.connect(_connected([where for *_, where in infos], within))
             return connection
 
         return cls(await aside(lambda: _carried(connect)))

@@ -16,15 +16,15 @@ _APART: Final = (10, 11)
 
 async def everywhere(talk: Talk) -> str:
     """Return what a login may do on every database, as the server tells it; roles that it has are among it."""
-    told = [str(value) for row in await talk.ask("SHOW GRANTS") for value in row.values()]
-    return ", ".join(found.group(1) for grant in told if (found := _EVERYWHERE.match(grant)))
+    grants = [str(value) for row in await talk.ask("SHOW GRANTS") for value in row.values()]
+    return ", ".join(matched.group(1) for grant in grants if (matched := _EVERYWHERE.match(grant)))
 
 
 def past_read_only(grants: str, version: str) -> str:
     """Return the right by which a login writes to a server that is read-only; the empty string where it has none."""
-    found = [right for right in _PAST_READ_ONLY if right in grants]
+    rights = [right for right in _PAST_READ_ONLY if right in grants]
     numbers = tuple(int(digits) for digits in re.findall(r"\d+", version)[:2])
-    return (found or (["SUPER"] if numbers < _APART and "SUPER" in grants else []) or [""])[0]
+    return (rights or (["SUPER"] if numbers < _APART and "SUPER" in grants else []) or [""])[0]
 
 
 async def refuse_a_writer_past_read_only(mariadb: MariaDB, name: str, within: float) -> None:

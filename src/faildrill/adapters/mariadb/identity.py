@@ -51,11 +51,11 @@ class Identity(EveryNodeProves[Login]):
             rows = await asked(login, f"SELECT uid FROM {self.table} LIMIT 2", within=within)  # noqa: S608 - a plain name
         except (OSError, UnresolvedSecret) as error:
             words = in_words(error)
-            told = unproven(f"{login.host}:{login.port}", words, what_to_do(words, login))
-            return Answer(DIFFERS if isinstance(error, NotMariaDB) else SILENT, told)
-        found = [str(row["uid"]) for row in rows]
-        if found == [self.uid]:
+            because = unproven(f"{login.host}:{login.port}", words, what_to_do(words, login))
+            return Answer(DIFFERS if isinstance(error, NotMariaDB) else SILENT, because)
+        uids = [str(row["uid"]) for row in rows]
+        if uids == [self.uid]:
             return Answer(PROVED)
-        held = ", ".join(map(shown, found)) or shown(None)
-        told = f"is not the declared one: {self.table} holds {held}; if it may be drilled, write the row there"
-        return Answer(DIFFERS, told)
+        held = ", ".join(map(shown, uids)) or shown(None)
+        because = f"is not the declared one: {self.table} holds {held}; if it may be drilled, write the row there"
+        return Answer(DIFFERS, because)

@@ -110,8 +110,8 @@ class Ledger(Bookkeeping[Talk]):
         if isinstance(error, Said) and error.code in _NOT_OURS:
             user = f"`{self.mariadb.user}`@`%`"
             allow = f"GRANT INSERT, SELECT, DELETE ON {self.mariadb.database}.faildrill_ledger TO {user}"
-            told = f"no table faildrill_ledger, or no right to it; its owner must run: {_TABLE}; {allow}"
-            return Seen(Outcome.WRONG, detail=told)
+            remedy = f"no table faildrill_ledger, or no right to it; its owner must run: {_TABLE}; {allow}"
+            return Seen(Outcome.WRONG, detail=remedy)
         return super()._proven(error)
 
     def _in_words(self, error: OSError) -> str:
@@ -119,7 +119,7 @@ class Ledger(Bookkeeping[Talk]):
 
     async def _written(self, within: float) -> dict[str, str]:
         """Tell which servers take writes, each with the position of its last one."""
-        found = {}
+        by_node = {}
         for name, member in self.mariadb.members.items():
             try:
                 talk = await Talk.begin(as_user(self.mariadb, member), within)
@@ -128,8 +128,8 @@ class Ledger(Bookkeeping[Talk]):
             except (OSError, UnresolvedSecret):
                 continue
             if not row["it"]:
-                found[name] = str(row["written"])
-        return found
+                by_node[name] = str(row["written"])
+        return by_node
 
 
 async def _numbers(login: Login, written: dict[str, str], given: Given, within: float) -> list[int]:

@@ -40,8 +40,8 @@ async def sighted(mariadb: MariaDB, within: float) -> Sight:
     """Ask every server now; one that doesn't answer within float seconds is seen as silent."""
     members = mariadb.members.items()
     nodes = await asyncio.gather(*(_node(name, as_admin(mariadb, member), within) for name, member in members))
-    told = [node.follows for node in nodes if node.follows]
-    known = await directory(own_addresses(mariadb.members), told)
+    followed = [node.follows for node in nodes if node.follows]
+    known = await directory(own_addresses(mariadb.members), followed)
     return Sight({node.name: node for node in nodes}, directory=known)
 
 
@@ -74,8 +74,8 @@ async def promotions(mariadb: MariaDB, within: float) -> dict[str, int]:
         except (OSError, UnresolvedSecret, ValueError, KeyError):
             return None
 
-    told = await asyncio.gather(*(resets(node) for node in mariadb.members.values()))
-    return {name: count for name, count in zip(mariadb.members, told, strict=True) if count is not None}
+    counts = await asyncio.gather(*(resets(node) for node in mariadb.members.values()))
+    return {name: count for name, count in zip(mariadb.members, counts, strict=True) if count is not None}
 
 
 async def asked(login: Login, statement: str, *values: str | float, within: float) -> list[Row]:
@@ -101,8 +101,8 @@ async def _node(name: str, login: Login, within: float) -> Node:
     except (OSError, UnresolvedSecret) as error:
         return Node(name, silent=in_words(error))
     at = time.monotonic_ns()
-    seen = {str(row["Variable_name"]).lower(): str(row["Value"]) for row in settings}
-    node = Node(name, leads=not what["read_only"], answered=at, settings=seen, leaves_out=_tolerated(seen))
+    variables = {str(row["Variable_name"]).lower(): str(row["Value"]) for row in settings}
+    node = Node(name, leads=not what["read_only"], answered=at, settings=variables, leaves_out=_tolerated(variables))
     try:
         applied, written, reached = (positions(str(what[which])) for which in ("applied", "written", "reached"))
     except ValueError:
@@ -129,19 +129,19 @@ def _following(node: Node, row: Row) -> Node:
 
 def _left_out(row: Row) -> list[str]:
     """Tell what a replica is set to leave out, to hold back, or not to count by GTID."""
-    found = [f"{name.lower()} {row[name]}" for name in _FILTERS if row.get(name)]
+    left_out = [f"{name.lower()} {row[name]}" for name in _FILTERS if row.get(name)]
     if row.get("SQL_Delay"):
-        found.append(f"delayed by {row['SQL_Delay']} s")
+        left_out.append(f"delayed by {row['SQL_Delay']} s")
     if row.get("Using_Gtid") == "No":
-        found.append("replicates by file and position, not by GTID")
-    return found
+        left_out.append("replicates by file and position, not by GTID")
+    return left_out
 
 
 def _tolerated(settings: dict[str, str]) -> tuple[str, ...]:
     """Tell which errors a server passes over while it replicates: what it holds may be anything then."""
-    found = []
+    tolerated = []
     if (skipped := settings.get("slave_skip_errors", "OFF")) not in ("OFF", ""):
-        found.append(f"slave_skip_errors {skipped}")
+        tolerated.append(f"slave_skip_errors {skipped}")
     if settings.get("slave_exec_mode", "STRICT").upper() == "IDEMPOTENT":
-        found.append("slave_exec_mode IDEMPOTENT")
-    return tuple(found)
+        tolerated.append("slave_exec_mode IDEMPOTENT")
+    return tuple(tolerated)

@@ -131,22 +131,26 @@ class Promote(OfMariaDB, Handover[Sight]):
 
     async def count(self, before: Captured, given: Given) -> int:
         """Return how often servers were told to forget whom they follow, as each one that is promoted is."""
-        told = await promotions(self.mariadb, patience(given))
-        if silent := sorted(set(self.mariadb.members) - set(told)):
+        counts = await promotions(self.mariadb, patience(given))
+        if silent := sorted(set(self.mariadb.members) - set(counts)):
             raise CannotSee(f"{', '.join(silent)} of {self.mariadb.name} doesn't tell")
-        return sum(told.values())
+        return sum(counts.values())
 
     async def confirm(self, before: Captured, given: Given) -> Observed:
         """See the one that was chosen take writes, and that exactly one was promoted, where servers tell how many."""
-        seen, known = await super().confirm(before, given), before.get(self.NUMBER)
-        if not seen.holds or not isinstance(known, dict):
-            return seen
+        observed, known = await super().confirm(before, given), before.get(self.NUMBER)
+        if not observed.holds or not isinstance(known, dict):
+            return observed
         now = await promotions(self.mariadb, patience(given))
         grown = {name: now[name] - int(str(was)) for name, was in known.items() if name in now}
         if str(before["to"]) not in grown or min(grown.values()) < 0:
-            return seen._replace(because=f"{seen.because}; how often servers were promoted is not known")
+            return observed._replace(because=f"{observed.because}; how often servers were promoted is not known")
         times = sum(grown.values())  # of one that was started since it would be too few
-        return seen if times == 1 else seen._replace(holds=False, because=f"{seen.because}; promoted {times} times")
+        return (
+            observed
+            if times == 1
+            else observed._replace(holds=False, because=f"{observed.because}; promoted {times} times")
+        )
 
     async def _noted(self, sight: Sight, given: Given) -> dict[str, Any]:
         """Refuse an application that would go on writing to the former writer; note how often each was promoted."""

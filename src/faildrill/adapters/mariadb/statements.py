@@ -125,23 +125,25 @@ class Told:
 async def left_of(mariadb: MariaDB, run: str, within: float) -> tuple[list[Left], dict[str, str]]:
     """List what a run has told the servers that is still under way; and which servers don't tell, and why."""
     names = list(mariadb.members)
-    told = dict(zip(names, await asyncio.gather(*(_left(mariadb, name, run, within) for name in names)), strict=True))
-    left = [one for found in told.values() if not isinstance(found, str) for one in found]
-    return left, {name: found for name, found in told.items() if isinstance(found, str)}
+    by_member = dict(
+        zip(names, await asyncio.gather(*(_left(mariadb, name, run, within) for name in names)), strict=True)
+    )
+    left = [one for found in by_member.values() if not isinstance(found, str) for one in found]
+    return left, {name: found for name, found in by_member.items() if isinstance(found, str)}
 
 
 async def end_left(errand: Errand) -> None:
     """End what earlier calls of the run have left under way; ActionFailed names what would not end."""
     mariadb = errand.mariadb
-    found, _ = await left_of(mariadb, errand.run, min(_ENDING, errand.left))
-    logins = [as_admin(mariadb, mariadb.members[statement.name]) for statement in found]
+    statements, _ = await left_of(mariadb, errand.run, min(_ENDING, errand.left))
+    logins = [as_admin(mariadb, mariadb.members[statement.name]) for statement in statements]
     ended = await asyncio.gather(
         *(
             _is_ended(login, statement.id, max(errand.left, _AGAIN))
-            for login, statement in zip(logins, found, strict=True)
+            for login, statement in zip(logins, statements, strict=True)
         )
     )
-    still = [statement for statement, is_over in zip(found, ended, strict=True) if not is_over]
+    still = [statement for statement, is_over in zip(statements, ended, strict=True) if not is_over]
     if still:
         raise ActionFailed(f"{mariadb.name}: {'; '.join(map(str, still))}, and it would not end")
 

@@ -71,11 +71,11 @@ class Node:
 
 def positions(text: str) -> dict[int, Gtid]:
     """Read a GTID position by its domains: `0-1-42,1-3-7`."""
-    found = {}
+    by_domain = {}
     for position in filter(None, text.split(",")):
         domain, server, number = (int(part) for part in position.strip().split("-"))
-        found[domain] = Gtid(domain, server, number)
-    return found
+        by_domain[domain] = Gtid(domain, server, number)
+    return by_domain
 
 
 def newest(at: Mapping[int, Gtid]) -> int:

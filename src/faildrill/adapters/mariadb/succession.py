@@ -121,8 +121,8 @@ class Sight(LeaderStore[Node]):
 
     def heirs(self) -> list[str]:
         """List the replicas that could be promoted where nobody writes, the one that has applied most first."""
-        found = [node for node in self.nodes.values() if node.follows and not node.silent and not node.leads]
-        able = [node for node in found if self.barred(node.name) is None]
+        followers = [node for node in self.nodes.values() if node.follows and not node.silent and not node.leads]
+        able = [node for node in followers if self.barred(node.name) is None]
         return [node.name for node in sorted(able, key=lambda node: (-newest(node.reached), node.name))]
 
     def orphans(self) -> list[Lack]:
@@ -149,12 +149,12 @@ class Sight(LeaderStore[Node]):
 
     def unspelled(self) -> dict[str, Address]:
         """Return the servers that others follow by an address that the environment file does not have, with it."""
-        found: dict[str, Address] = {}
+        by_node: dict[str, Address] = {}
         for name, node in self.nodes.items():
             whom = self.followed(name)
             if whom is not None and node.follows and self.directory.member(node.follows) != whom:
-                found[whom] = node.follows
-        return found
+                by_node[whom] = node.follows
+        return by_node
 
     def as_data(self) -> dict[str, Any]:
         """Return what is worth writing down of it: who is silent and what each has reached, too."""

@@ -34,8 +34,8 @@ class Capacity(Kind):
     async def objection(self, given: Given) -> str | None:
         """Look at every member, and name those that are not up."""
         members = list(self.group.members.values())
-        seen = await asyncio.gather(*(self.lacks(member, given) for member in members))
-        lacking = [f"{one.name} {lacks}" for one, lacks in zip(members, seen, strict=True) if lacks]
+        lacking_of = await asyncio.gather(*(self.lacks(member, given) for member in members))
+        lacking = [f"{one.name} {lacks}" for one, lacks in zip(members, lacking_of, strict=True) if lacks]
         up = len(members) - len(lacking)
         if up >= self.at_least:
             return None
@@ -72,10 +72,10 @@ class Members(Kind):
         """Look at all members at once."""
         members = list(self.target.members.values())
         capacity = Capacity(group=self.target, at_least=1)
-        seen = await asyncio.gather(*(capacity.lacks(member, given) for member in members))
+        lacking = await asyncio.gather(*(capacity.lacks(member, given) for member in members))
         return [
             Checked(f"{self.target.name}/{one.name}", not lacks, lacks or "is up", _remedy(one, lacks))
-            for one, lacks in zip(members, seen, strict=True)
+            for one, lacks in zip(members, lacking, strict=True)
         ]
 
 

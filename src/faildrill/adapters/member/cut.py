@@ -50,9 +50,9 @@ class Cut(OfLink):
 
     async def capture(self, given: Given) -> Captured:
         """Look what the links do now."""
-        seen = await self._doings(given)
-        self._refuse(seen)
-        return seen[self.member].captured()
+        doings = await self._doings(given)
+        self._refuse(doings)
+        return doings[self.member].captured()
 
     async def apply(self, before: Captured, given: Given) -> Captured:
         """Change the link."""
@@ -61,8 +61,8 @@ class Cut(OfLink):
 
     async def confirm(self, before: Captured, given: Given) -> Observed:
         """See that the link does it: nobody but whatever is in the path can tell."""
-        seen = await self._links(self.member, given).link_now(self.member)
-        return Observed(seen == self._wanted, f"the link to {self.member} is {seen}", word_of=IN_THE_PATH)
+        mode = await self._links(self.member, given).link_now(self.member)
+        return Observed(mode == self._wanted, f"the link to {self.member} is {mode}", word_of=IN_THE_PATH)
 
     async def found(self, before: Captured, given: Given) -> Found:
         """Compare what the link does."""
@@ -84,16 +84,16 @@ class Cut(OfLink):
 
     async def restored(self, before: Captured, given: Given) -> Observed:
         """See that it does what it did."""
-        seen = await self._links(self.member, given).link_now(self.member)
-        holds = seen == LinkMode.before(before)
-        return Observed(holds, f"the link to {self.member} is {seen}", word_of=IN_THE_PATH)
+        mode = await self._links(self.member, given).link_now(self.member)
+        holds = mode == LinkMode.before(before)
+        return Observed(holds, f"the link to {self.member} is {mode}", word_of=IN_THE_PATH)
 
     async def preview(self, given: Given) -> Preview:
         """See whether it would be refused now."""
-        seen = await self._doings(given)
-        self._refuse(seen)
+        doings = await self._doings(given)
+        self._refuse(doings)
         where = f"{self.group.name}/{self.member}"
-        spares = [f"{self.group.name}/{name}" for name in self._reached(seen)]
+        spares = [f"{self.group.name}/{name}" for name in self._reached(doings)]
         return Preview([where], f"what the others send to {where} is {self._wanted}", "open it again", spares)
 
     async def _doings(self, given: Given) -> _Doings:

@@ -155,8 +155,8 @@ class _OneOfGroup(Kind):
             )
         others = [name for name, is_now in states.items() if is_now == "running" and name != self.member]
         if not others:
-            seen = ", ".join(f"{name} is {is_now}" for name, is_now in states.items())
-            raise ActionRefused(f"{self.member} is the last running member of {self.group.name}: {seen}")
+            listed = ", ".join(f"{name} is {is_now}" for name, is_now in states.items())
+            raise ActionRefused(f"{self.member} is the last running member of {self.group.name}: {listed}")
 
 
 class Kill(_OneOfGroup):

@@ -188,12 +188,12 @@ class Upstream(_OfNginx):
         changed = self._changed(text)
         await self._exchange(text, changed)
         try:
-            said = await self._tested(given.timeout * SHARE / 2)
+            complaint = await self._tested(given.timeout * SHARE / 2)
         except CannotSee as error:
-            said = str(error)
-        if said:
+            complaint = str(error)
+        if complaint:
             await self._take_back(changed, text, kept)
-            raise ActionRefused(f"NGINX refuses what {self.file} would be, it is as it was: {said}")
+            raise ActionRefused(f"NGINX refuses what {self.file} would be, it is as it was: {complaint}")
         if edited := await self._edited(changed, before, given.timeout * SHARE / 4):
             await self._take_back(changed, text, kept)
             raise ActionRefused(f"{edited}, so nothing was loaded; {self.file} is as it was")
@@ -202,12 +202,12 @@ class Upstream(_OfNginx):
 
     async def confirm(self, before: Captured, given: Given) -> Observed:
         """See the line, workers that were started since, and who answers."""
-        seen = await self.lasts(before, given)
-        if not seen.holds or self.url is None:
-            return seen
+        observed = await self.lasts(before, given)
+        if not observed.holds or self.url is None:
+            return observed
         answered = await self._who_answers(given)
         holds = (self.who in answered) != bool(self.down)
-        return Observed(holds, f"{seen.because}; {', '.join(sorted(answered)) or 'nobody'} answers")
+        return Observed(holds, f"{observed.because}; {', '.join(sorted(answered)) or 'nobody'} answers")
 
     async def lasts(self, before: Captured, given: Given) -> Observed:
         """See the line, loaded; nobody is asked, as twenty requests are a load of their own."""
@@ -275,11 +275,11 @@ class Upstream(_OfNginx):
     def _line(self, text: str) -> tuple[int, str]:
         """Return the number, from 0, and the text of the server's line; CannotSee where there is not exactly one."""
         lines = _lines(text)
-        found = [number for number in self._block(lines) if self._match(lines[number])]
-        if len(found) != 1:
+        numbers = [number for number in self._block(lines) if self._match(lines[number])]
+        if len(numbers) != 1:
             where = f"upstream {self.upstream} of {self.file}"
-            raise CannotSee(f"{where} has {len(found) or 'no'} lines `server {self.server} …;`: there must be one")
-        return found[0], lines[found[0]]
+            raise CannotSee(f"{where} has {len(numbers) or 'no'} lines `server {self.server} …;`: there must be one")
+        return numbers[0], lines[numbers[0]]
 
     def _block(self, lines: list[str]) -> range:
         opens = re.compile(rf"\s*upstream\s+[\"']?{re.escape(self.upstream)}[\"']?\s*\{{\s*(#.*)?$")
@@ -334,8 +334,8 @@ class Upstream(_OfNginx):
 
     async def _who_answers(self, given: Given) -> set[str]:
         request = Request.model_validate({"url": self.url, "who_header": self.header, "connection": "fresh"})
-        seen = [await request.look(given) for _ in range(_ASKS)]
-        return {look.who for look in seen if look.outcome == Outcome.OK}
+        looks = [await request.look(given) for _ in range(_ASKS)]
+        return {look.who for look in looks if look.outcome == Outcome.OK}
 
 
 class BrokenFile(OfBrokenFile, _OfNginx):

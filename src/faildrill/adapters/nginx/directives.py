@@ -138,13 +138,13 @@ def _routes(here: list[Pass], servers: int) -> list[tuple[str, dict[str, Any]]]:
     by_location = [passing.place[1] or passing.place[0] for passing in here]
     shorter = len(set(by_location)) == len(here)
     names = by_location if shorter else [": ".join(part for part in passing.place if part) for passing in here]
-    found: list[tuple[str, dict[str, Any]]] = []
+    routes: list[tuple[str, dict[str, Any]]] = []
     for name, passing in zip(names, here, strict=True):
         route = _route(passing, servers)
-        again = sum(known == name or known.startswith(f"{name} (") for known, _ in found)
-        if (name, route) not in found:
-            found.append((f"{name} ({again + 1})" if again else name, route))
-    return found
+        again = sum(known == name or known.startswith(f"{name} (") for known, _ in routes)
+        if (name, route) not in routes:
+            routes.append((f"{name} ({again + 1})" if again else name, route))
+    return routes
 
 
 def _route(one: Pass, servers: int) -> dict[str, Any]:
@@ -184,11 +184,11 @@ def _servers(block: list[Block], here: list[Pass], mode: str) -> dict[str, Any]:
 
 def _by_name(block: list[Block]) -> dict[str, list[str]]:
     """Return the words of each server by its name: its address, with a number where that is listed before."""
-    found: dict[str, list[str]] = {}
+    by_name: dict[str, list[str]] = {}
     for args in (directive["args"] for directive in block if directive["directive"] == "server" and directive["args"]):
-        again = sum(known == args[0] or known.startswith(f"{args[0]} (") for known in found)
-        found[f"{args[0]} ({again + 1})" if again else args[0]] = args
-    return found
+        again = sum(known == args[0] or known.startswith(f"{args[0]} (") for known in by_name)
+        by_name[f"{args[0]} ({again + 1})" if again else args[0]] = args
+    return by_name
 
 
 def _spellings(address: str, port: int | None) -> frozenset[str]:

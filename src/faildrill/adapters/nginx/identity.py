@@ -45,8 +45,8 @@ class Identity(Kind):
 
     async def objection(self, given: Given) -> str | None:
         """Look at all of it; whatever is not exactly as declared is an objection."""
-        told = await self.ask_again(given)
-        return "; ".join((*told.differs, *told.silent)) or None
+        answers = await self.ask_again(given)
+        return "; ".join((*answers.differs, *answers.silent)) or None
 
     async def ask_again(self, given: Given) -> Told:
         """Look, and tell apart another machine or NGINX from one that is down."""

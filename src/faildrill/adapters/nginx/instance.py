@@ -87,13 +87,15 @@ class Nginx(NamedTuple):
             return words
         for address in dict.fromkeys((*addresses, *listening(dump))):
             own = [pid, *children(pid)]
-            found = await listeners(address, own)
-            if not found.sockets:
-                raise CannotSee(f"{found}, where NGINX's master {pid} is to: load what its files say, or correct them")
-            if not found.is_seen:
-                raise CannotSee(f"{found}, so whether it is NGINX's master {pid} is unknown")
-            if not found.belong_to(own):
-                return f"NGINX's master {pid} of {self.pid_file} is not what answers: {found}"
+            holders = await listeners(address, own)
+            if not holders.sockets:
+                raise CannotSee(
+                    f"{holders}, where NGINX's master {pid} is to: load what its files say, or correct them"
+                )
+            if not holders.is_seen:
+                raise CannotSee(f"{holders}, so whether it is NGINX's master {pid} is unknown")
+            if not holders.belong_to(own):
+                return f"NGINX's master {pid} of {self.pid_file} is not what answers: {holders}"
         return ""
 
     async def files(self, within: float) -> list[Path]:
@@ -126,15 +128,15 @@ class Nginx(NamedTuple):
 
 def listening(dump: str) -> list[str]:
     """Return HOST:PORT of everything over TCP that a configuration listens at, as far as it is an address."""
-    found = []
+    addresses = []
     for where, words in _LISTEN.findall(_COMMENT.sub("", dump)):
         if where.startswith("unix:") or {"udp", "quic"} & set(words.split()):
             continue
         host, _, port = where.rpartition(":") if ":" in where.rpartition("]")[2] else (where, "", "80")
         if where.isdecimal():
             host, port = "*", where
-        found.append(f"{_ANY.get(host, host)}:{port}")
-    return found
+        addresses.append(f"{_ANY.get(host, host)}:{port}")
+    return addresses
 
 
 def master(pid_file: str) -> int:

@@ -61,12 +61,14 @@ def passes(blocks: list[Block], mode: str) -> Iterator[Pass]:
 
 def inherited(blocks: list[Block]) -> dict[str, list[str]]:
     """Return what is set at this level and holds in the blocks below."""
-    found: dict[str, list[str]] = {}
+    by_directive: dict[str, list[str]] = {}
     for directive, args in ((block["directive"], block["args"]) for block in blocks):
         if _INHERITED.fullmatch(directive):
             # Sets of flags that are given twice at one level add up (ngx_conf_set_bitmask_slot).
-            found[directive] = [*found.get(directive, []), *args] if directive.endswith("_next_upstream") else args
-    return found
+            by_directive[directive] = (
+                [*by_directive.get(directive, []), *args] if directive.endswith("_next_upstream") else args
+            )
+    return by_directive
 
 
 def _passes(
@@ -103,13 +105,13 @@ def _place(around: tuple[str, str], block: Block) -> tuple[str, str]:
 
 def _values(blocks: list[Block]) -> dict[str, frozenset[str] | None]:
     """Return the values that each variable can have, as far as the file gives them; None where it doesn't."""
-    found: dict[str, set[str]] = {}
+    by_name: dict[str, set[str]] = {}
     open_ones: set[str] = set()
     for name, value in _given(blocks):
-        found.setdefault(name, set()).add(value)
+        by_name.setdefault(name, set()).add(value)
         if "$" in value:
             open_ones.add(name)
-    return {name: None if name in open_ones else frozenset(values - {""}) for name, values in found.items()}
+    return {name: None if name in open_ones else frozenset(values - {""}) for name, values in by_name.items()}
 
 
 def _given(blocks: Iterable[Block]) -> Iterator[tuple[str, str]]:

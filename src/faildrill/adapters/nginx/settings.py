@@ -53,8 +53,8 @@ class Upstreams(Kind):
             found = Read(blocks)
             live = Settings.model_validate({"backends": found.backends})
         except (OSError, ValueError, ValidationError) as error:
-            said = reason(error)
-            raise CannotSee(f"{source} can't be read: {said}") from error
+            because = reason(error)
+            raise CannotSee(f"{source} can't be read: {because}") from error
         why = "NGINX says so itself when it checks its files"
         asides = (*found.asides, *(Aside(f"nginx -T warns: {warning}", why) for warning in warned))
         unread = (*missing, *found.unread)

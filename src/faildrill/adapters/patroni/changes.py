@@ -43,16 +43,16 @@ async def tell(cluster: Cluster, name: str, call: Call, body: dict[str, Any] | s
         try:
             url = f"{cluster.members[name].api.rstrip('/')}{path}"
             async with session.request(verb, url, json=body, allow_redirects=False, ssl=checking(cluster)) as response:
-                status, said = response.status, (await response.content.read(_LONGEST)).decode(errors="replace")
+                status, answer = response.status, (await response.content.read(_LONGEST)).decode(errors="replace")
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
             raise ActionRefused(f"{where}: not sent, {in_words(error)}") from error
         except (OSError, aiohttp.ClientError) as error:
             raise OutcomeUnknown(f"{where}: sent, then {in_words(error)}") from error
     if status == _DONE:
-        return said
+        return answer
     if status in _REFUSALS:
-        raise ActionRefused(f"{where}: {status} {said}{_advice(status)}")
-    raise OutcomeUnknown(f"{where}: {status} {said}")
+        raise ActionRefused(f"{where}: {status} {answer}{_advice(status)}")
+    raise OutcomeUnknown(f"{where}: {status} {answer}")
 
 
 async def may_tell(cluster: Cluster, within: float) -> Checked:
@@ -67,9 +67,9 @@ async def may_tell(cluster: Cluster, within: float) -> Checked:
         except (ActionRefused, OutcomeUnknown) as error:
             if not str(error).startswith(f"{name}: POST /switchover: 400"):
                 wrong[name] = str(error).rpartition("/switchover: ")[2]
-    told = "; ".join(f"{name} {words}" for name, words in wrong.items()) or "every node takes changing calls from us"
+    words = "; ".join(f"{name} {words}" for name, words in wrong.items()) or "every node takes changing calls from us"
     remedy = "name api_user and api_password, api_ca and api_certificate as the nodes' `restapi` asks" if wrong else ""
-    return Checked("Patroni's interface", not wrong, told, remedy)
+    return Checked("Patroni's interface", not wrong, words, remedy)
 
 
 async def configuration(cluster: Cluster, within: float) -> dict[str, JsonValue]:

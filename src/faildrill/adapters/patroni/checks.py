@@ -16,7 +16,7 @@ class Patroni(Kind):
         """Ask all nodes at once."""
         sight = await observed(lambda: sighted(self.target, given.timeout * SHARE / 2), given.timeout * SHARE)
         name = self.target.name
-        found = [
+        answers = [
             Checked(
                 f"{name}/{one} Patroni",
                 node.status is not None,
@@ -25,7 +25,7 @@ class Patroni(Kind):
             )
             for one, node in sorted(sight.nodes.items())
         ]
-        return [*found, *whole(name, sight)]
+        return [*answers, *whole(name, sight)]
 
 
 def _remedy(silent: str, api: str) -> str:

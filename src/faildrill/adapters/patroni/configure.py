@@ -104,23 +104,23 @@ class Configure(OfCluster):
         answering = [name for name, node in sorted(sight.nodes.items()) if node.status is not None]
         if not answering:
             raise ActionRefused(f"no member of {self.cluster.name} answers: {'; '.join(sight.missing())}")
-        told = sight.leader or answering[0]
-        await tell(self.cluster, told, Call("PATCH", "/config"), settings, given.timeout * SHARE / 2)
-        return told
+        node = sight.leader or answering[0]
+        await tell(self.cluster, node, Call("PATCH", "/config"), settings, given.timeout * SHARE / 2)
+        return node
 
     async def _told(self, wanted: Settings, given: Given) -> dict[str, Settings]:
         """Read the settings that are wanted as each member tells them, by name."""
-        told = await configurations(self.cluster, patience(given))
-        return {name: _former(config, wanted) for name, config in told.items()}
+        configs = await configurations(self.cluster, patience(given))
+        return {name: _former(config, wanted) for name, config in configs.items()}
 
     async def _seen(self, wanted: Settings, given: Given) -> Observed:
-        seen = self._all_have(wanted, await self._told(wanted, given))
-        if not seen.holds or _SYNCHRONOUS not in wanted:
-            return seen
+        observed = self._all_have(wanted, await self._told(wanted, given))
+        if not observed.holds or _SYNCHRONOUS not in wanted:
+            return observed
         sight = await self._once(patience(given))
         there = sight.synchronous
         told = f"{', '.join(there)} is synchronous" if there else "no standby is synchronous"
-        return Observed(bool(there) == bool(wanted[_SYNCHRONOUS]), f"{seen.because}; {told}")
+        return Observed(bool(there) == bool(wanted[_SYNCHRONOUS]), f"{observed.because}; {told}")
 
     def _all_have(self, wanted: Settings, told: dict[str, Settings]) -> Observed:
         expected = _former(wanted, wanted)
@@ -143,8 +143,8 @@ def _is_known(now: JsonValue, ours: JsonValue, former: JsonValue) -> bool:
 
 def _former(config: Settings, wanted: Settings) -> Settings:
     """Pick the settings that are wanted out of a configuration; null where one is not set."""
-    found: Settings = {}
+    former: Settings = {}
     for name, value in wanted.items():
         now = config.get(name)
-        found[name] = _former(now, value) if isinstance(value, dict) and isinstance(now, dict) else now
-    return found
+        former[name] = _former(now, value) if isinstance(value, dict) and isinstance(now, dict) else now
+    return former

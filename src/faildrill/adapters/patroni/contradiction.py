@@ -19,12 +19,12 @@ async def contradicted(cluster: Cluster, sight: Sight, within: float) -> list[st
     A server that gives no answer within float seconds says nothing against it.
     """
     asked = await asyncio.gather(*(_takes_writes(cluster, member, within) for member in cluster.members.values()))
-    found = []
+    contradictions = []
     for name, takes in zip(cluster.members, asked, strict=True):
         if takes is not None and takes is not sight.nodes[name].leads:
             does = "takes writes" if takes else "takes no writes"
-            found.append(f"PostgreSQL on {name} {does}, and Patroni says otherwise")
-    return found
+            contradictions.append(f"PostgreSQL on {name} {does}, and Patroni says otherwise")
+    return contradictions
 
 
 async def _takes_writes(cluster: Cluster, member: ClusterMember, within: float) -> bool | None:

@@ -64,19 +64,19 @@ class _Reading:
     def failover(self) -> dict[str, Any]:
         times = self._times()
         start = "primary_start_timeout" if "primary_start_timeout" in self._config else "master_start_timeout"
-        found: dict[str, Any] = {name: None if times is None else f"{times[name]}s" for name in _FITTED}
+        settings: dict[str, Any] = {name: None if times is None else f"{times[name]}s" for name in _FITTED}
         seconds = self._integer(start, _START)
-        found["primary_start_timeout"] = f"{seconds}s" if 0 <= seconds <= _LONGEST else None
+        settings["primary_start_timeout"] = f"{seconds}s" if 0 <= seconds <= _LONGEST else None
         lag = self._integer("maximum_lag_on_failover", LAG)
-        found["maximum_lag"] = lag if lag >= 0 else None
-        found["follows"] = self._follows()
-        found["synchronous"] = self._synchronous()
-        found["failsafe"] = self._switch("failsafe_mode")
-        found["paused"] = self._switch("pause")
+        settings["maximum_lag"] = lag if lag >= 0 else None
+        settings["follows"] = self._follows()
+        settings["synchronous"] = self._synchronous()
+        settings["failsafe"] = self._switch("failsafe_mode")
+        settings["paused"] = self._switch("pause")
         # What does not fit makes Patroni keep what it had of these, and nobody tells what that was.
-        found["rewind"] = None if times is None else self._rewind()
-        found["parameters"] = None if times is None else dict(self._parameters())
-        return {name: value for name, value in found.items() if value is not None}
+        settings["rewind"] = None if times is None else self._rewind()
+        settings["parameters"] = None if times is None else dict(self._parameters())
+        return {name: value for name, value in settings.items() if value is not None}
 
     def _times(self) -> dict[str, int] | None:
         """Return the three times as Patroni fits them to each other, in seconds; None where it keeps what it had."""
@@ -116,26 +116,26 @@ class _Reading:
         value = self._config.get(name)
         if value is None:
             return own
-        found = integer(value)
-        if found is None:
+        number = integer(value)
+        if number is None:
             self.asides.append(Aside(f"{name} is {value!r}, no number, and Patroni takes {own}", _WHY, wrong=True))
-        return own if found is None else found
+        return own if number is None else number
 
     def _switch(self, name: str) -> bool:
         value = self._config.get(name)
-        found = _truth(value)
-        if found is None and value is not None:
-            said = f"{name} is {value!r}, no truth value, and Patroni takes it for off"
-            self.asides.append(Aside(said, _WHY, wrong=True))
-        return bool(found)
+        truth = _truth(value)
+        if truth is None and value is not None:
+            oddity = f"{name} is {value!r}, no truth value, and Patroni takes it for off"
+            self.asides.append(Aside(oddity, _WHY, wrong=True))
+        return bool(truth)
 
     def _follows(self) -> str:
         """Name the cluster that this one only follows, if it does."""
         if self._source == "none":
             return self._source
-        said = f"it is a standby cluster of {self._source}, by `standby_cluster`"
+        oddity = f"it is a standby cluster of {self._source}, by `standby_cluster`"
         why = "its leader takes no writes, and another cluster's death makes no writer here until a person promotes it"
-        self.asides.append(Aside(said, why))
+        self.asides.append(Aside(oddity, why))
         return self._source
 
     def _synchronous(self) -> str:
@@ -150,8 +150,8 @@ class _Reading:
     def _rewind(self) -> bool:
         value = self._postgres.get("use_pg_rewind")
         if isinstance(value, str) and value and _truth(value) is not True:
-            said = f"use_pg_rewind is the text {value!r}, and Patroni takes any text for on"
-            self.asides.append(Aside(said, _WHY, wrong=True))
+            oddity = f"use_pg_rewind is the text {value!r}, and Patroni takes any text for on"
+            self.asides.append(Aside(oddity, _WHY, wrong=True))
         return bool(value)
 
     def _parameters(self) -> Iterator[tuple[str, Any]]:

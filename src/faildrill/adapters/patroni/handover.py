@@ -52,8 +52,8 @@ class _Handover(OfCluster, Handover[Sight]):
             # Patroni refuses a switchover whose `leader` doesn't lead any more: nobody is handed over who was not
             # looked at.
             body["leader"] = leader
-        said = await tell(self.cluster, leader, Call("POST", f"/{self._call}"), body, given.timeout * SHARE)
-        return {"from": leader, "answer": said}
+        answer = await tell(self.cluster, leader, Call("POST", f"/{self._call}"), body, given.timeout * SHARE)
+        return {"from": leader, "answer": answer}
 
     async def undo(self, before: Captured, given: Given) -> None:
         """Switch back, unless the first leader leads already: wait until it could, call once, see what came of it."""

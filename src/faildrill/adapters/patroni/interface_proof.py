@@ -38,10 +38,10 @@ class OfCluster(OfStore[Sight]):
         within = patience(given)
         asked = asyncio.gather(*(self._system(name, within) for name in self.cluster.members))
         sight, systems = await asyncio.gather(self._once(within), asked)
-        told = Told([], [], [])
+        answers = Told([], [], [])
         for name, (said, because) in zip(self.cluster.members, systems, strict=True):
-            self._compare(sight.nodes[name], said, because, told)
-        return told
+            self._compare(sight.nodes[name], said, because, answers)
+        return answers
 
     def _compare(self, node: Node, said: str, because: str, told: Told) -> None:
         name, api = f"{self.cluster.name}/{node.name}", self.cluster.members[node.name].api

@@ -65,8 +65,8 @@ class Observer:
 
     async def configuration(self, cluster: Cluster, within: float) -> dict[str, JsonValue]:
         """Read the configuration that all members share; CannotSee when none tells it, or two tell different ones."""
-        told = await self.configurations(cluster, within)
-        (first, config), *others = told.items()
+        configs = await self.configurations(cluster, within)
+        (first, config), *others = configs.items()
         if (other := next((name for name, found in others if found != config), None)) is not None:
             raise CannotSee(f"{first} and {other} tell different configurations: not all have read the newest one yet")
         return config
@@ -77,10 +77,10 @@ class Observer:
         Each tells what it has read last: up to `loop_wait` ago, and longer ago where it can't reach the store.
         """
         asked = (self._configuration(cluster, member, within) for member in cluster.members.values())
-        told = dict(zip(cluster.members, await asyncio.gather(*asked), strict=True))
-        if found := {name: answer for name, answer in told.items() if isinstance(answer, dict)}:
-            return found
-        silent = ", ".join(f"{name} {answer}" for name, answer in told.items())
+        answers = dict(zip(cluster.members, await asyncio.gather(*asked), strict=True))
+        if configs := {name: answer for name, answer in answers.items() if isinstance(answer, dict)}:
+            return configs
+        silent = ", ".join(f"{name} {answer}" for name, answer in answers.items())
         raise CannotSee(f"{cluster.name} tells its configuration nowhere: {silent}")
 
     async def _configuration(

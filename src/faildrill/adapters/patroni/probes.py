@@ -83,12 +83,12 @@ class Timeline(_Looking):
         """Ask all nodes at once."""
         sight = await self._once(given.timeout * SHARE)
         known = [node.status.timeline for node in sight.nodes.values() if node.leads and node.status]
-        told = [timeline for timeline in known if timeline is not None]
-        if not told:
+        timelines = [timeline for timeline in known if timeline is not None]
+        if not timelines:
             missing = sight.missing()
             told_instead = "; ".join(missing or ["no timeline told"])[:_LONGEST]
             return unheard(silences(sight.nodes)) or Seen(Outcome.WRONG, detail=told_instead)
-        return Seen(Outcome.OK, str(max(told)))
+        return Seen(Outcome.OK, str(max(timelines)))
 
 
 class Redundancy(_Looking, RedundancyProbe[Sight]):

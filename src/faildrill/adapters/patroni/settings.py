@@ -41,10 +41,10 @@ class Dynamic(Kind):
         """Ask for the configuration."""
         within = given.timeout * SHARE
         config, sight = await asyncio.gather(configuration(self.cluster, within), sighted(self.cluster, within))
-        found = effective(config, _version(sight))
+        settings = effective(config, _version(sight))
         source = f"Patroni's dynamic configuration of {self.cluster.scope}"
-        live = Settings(failover=Failover.model_validate(found.failover))
-        return SettingsRead(source, live, unread=found.unread, asides=found.asides)
+        live = Settings(failover=Failover.model_validate(settings.failover))
+        return SettingsRead(source, live, unread=settings.unread, asides=settings.asides)
 
     def remedy(self, difference: Difference) -> str:
         """Return the command of `patronictl` that sets it."""
@@ -63,6 +63,6 @@ class Dynamic(Kind):
 
 def _version(sight: Sight) -> tuple[int, ...]:
     """Return the oldest version of Patroni that a member told, empty where none did."""
-    told = [node.status.patroni.version for node in sight.nodes.values() if node.status]
-    numbers = [tuple(int(part) for part in text.split(".") if part.isascii() and part.isdecimal()) for text in told]
+    versions = [node.status.patroni.version for node in sight.nodes.values() if node.status]
+    numbers = [tuple(int(part) for part in text.split(".") if part.isascii() and part.isdecimal()) for text in versions]
     return min((version for version in numbers if version), default=())

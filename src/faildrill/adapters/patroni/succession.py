@@ -53,8 +53,8 @@ def acts_late(turn: int) -> float:
 
 def number(config: Mapping[str, JsonValue], name: str, otherwise: int) -> int:
     """Return a number of a configuration, and another one where it isn't set or none."""
-    found = integer(config.get(name))
-    return otherwise if found is None else found
+    value = integer(config.get(name))
+    return otherwise if value is None else value
 
 
 def never_promoted(tags: Mapping[str, JsonValue], switch: str, priority: str) -> str:
@@ -62,8 +62,8 @@ def never_promoted(tags: Mapping[str, JsonValue], switch: str, priority: str) ->
     by_switch = tags.get(switch)
     if by_switch is not None:
         return switch if by_switch else ""
-    found = integer(tags.get(priority))
-    return f"{priority} {tags[priority]}" if found is not None and found <= 0 else ""
+    value = integer(tags.get(priority))
+    return f"{priority} {tags[priority]}" if value is not None and value <= 0 else ""
 
 
 def _other_timeline(store: "Sight", node: Node) -> Mapping[str, str] | None:
@@ -202,21 +202,21 @@ class Sight(LeaderStore[Node]):
 
     def hindrances(self) -> list[Lack]:
         """Tell what keeps Patroni from failing over at all."""
-        found = []
+        lacks = []
         if self.paused:
-            found.append(Lack(PAUSED, "patronictl resume"))
+            lacks.append(Lack(PAUSED, "patronictl resume"))
         if any(node.status.failsafe_mode_is_active for node in self.nodes.values() if node.status):
-            found.append(Lack("failsafe mode is active", "have the nodes reach their store again"))
+            lacks.append(Lack("failsafe mode is active", "have the nodes reach their store again"))
         if self.rules and self.rules.silent:
-            found.append(Lack("configuration unknown", f"see GET /config of each member: {self.rules.silent}"))
-        return found
+            lacks.append(Lack("configuration unknown", f"see GET /config of each member: {self.rules.silent}"))
+        return lacks
 
     def headless(self) -> list[Lack]:
         """Tell what there is instead of one leader: also that Patroni has noticed, and that it is a standby cluster."""
         follows = [name for name, node in self.nodes.items() if node.status and node.status.role == _FOLLOWS]
         if follows and not self.leading:
-            told = f"a standby cluster, led by {', '.join(sorted(follows))}: it takes no writes"
-            return [Lack(told, "drill the cluster that it follows, or take `standby_cluster` off its configuration")]
+            because = f"a standby cluster, led by {', '.join(sorted(follows))}: it takes no writes"
+            return [Lack(because, "drill the cluster that it follows, or take `standby_cluster` off its configuration")]
         first, *rest = super().headless()
         return [first, *([Lack("unlocked")] if self.unlocked and not self.leading else []), *rest]
 

@@ -39,14 +39,16 @@ class View(Kind):
         paused = "; Patroni is paused, so nobody takes over by itself" if sight.paused else ""
         figures = {"paused": sight.paused}
         if sight.leading:
-            told = f"{', '.join(sight.leading)} says that it leads{paused}"
-            return [Testimony("patroni", Says.ALIVE, told, {**figures, "leader": sight.leader})]
-        told = "; ".join(str(node) for node in sight.nodes.values())
-        seen = [node.status.dcs_last_seen for node in sight.nodes.values() if node.status]
-        ages = [time.time() - moment for moment in seen if moment is not None]
+            because = f"{', '.join(sight.leading)} says that it leads{paused}"
+            return [Testimony("patroni", Says.ALIVE, because, {**figures, "leader": sight.leader})]
+        because = "; ".join(str(node) for node in sight.nodes.values())
+        moments = [node.status.dcs_last_seen for node in sight.nodes.values() if node.status]
+        ages = [time.time() - moment for moment in moments if moment is not None]
         if ages and min(ages) > self.stale:
-            lost = f"no node has reached the store for {durations.show(min(ages))}: {told}{paused}"
+            lost = f"no node has reached the store for {durations.show(min(ages))}: {because}{paused}"
             return [Testimony("store", Says.ELSEWHERE, lost, figures)]
         if sight.unlocked:
-            return [Testimony("patroni", Says.DEAD, f"nobody holds the lead: {told}{paused}", figures)]
-        return [Testimony("patroni", Says.NOTHING, f"no node says that it leads, nor that it is free: {told}", figures)]
+            return [Testimony("patroni", Says.DEAD, f"nobody holds the lead: {because}{paused}", figures)]
+        return [
+            Testimony("patroni", Says.NOTHING, f"no node says that it leads, nor that it is free: {because}", figures)
+        ]

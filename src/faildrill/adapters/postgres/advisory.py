@@ -101,7 +101,7 @@ class Advisory(Kind):
 
     async def _writer(self, holder: str) -> Talk:
         """Connect to the server that takes writes; CannotSee when there is none."""
-        said: list[str] = []
+        troubles: list[str] = []
         for login in self._logins():
             try:
                 talk = await Talk.begin(login, f"faildrill {holder}"[:_LONGEST_NAME])
@@ -109,13 +109,13 @@ class Advisory(Kind):
             except TimeoutError:
                 raise
             except OSError as error:
-                said.append(f"{login.host}:{login.port} {in_words(error)}")
+                troubles.append(f"{login.host}:{login.port} {in_words(error)}")
                 continue
             if role and role[-1] == "f":
                 return talk
             talk.end()
-            said.append(f"{login.host}:{login.port} is a standby")
-        raise CannotSee(f"nobody who keeps the lock can be asked: {'; '.join(said)}")
+            troubles.append(f"{login.host}:{login.port} is a standby")
+        raise CannotSee(f"nobody who keeps the lock can be asked: {'; '.join(troubles)}")
 
     def _logins(self) -> Iterator[Login]:
         if self.database is not None:

@@ -36,12 +36,12 @@ class Nodes(Kind):
         """Look at all nodes at once, then at who could take over."""
         cluster, within = self.target, given.timeout / 2 * SHARE
         names = list(cluster.members)
-        found = await asyncio.gather(
+        answers = await asyncio.gather(
             *(_examined(f"{cluster.name}/{name}", directly(cluster, cluster.members[name]), within) for name in names)
         )
         sight = await weighed(cluster, within)
         return [
-            *(checked for some in found for checked in some),
+            *(checked for some in answers for checked in some),
             *whole(f"{cluster.name}, asked of PostgreSQL,", sight),
         ]
 
@@ -68,12 +68,12 @@ async def _examined(what: str, login: Login, within: float, *, writes: bool = Fa
                 after = time.time()
             finally:
                 talk.end()
-            seen = _read(row)
+            node = _read(row)
     except UnresolvedSecret as error:
         return [Checked(f"{what} lets us in", ok=False, told=str(error), remedy=remedy(error, login))]
     except (OSError, ValueError) as error:
         return [Checked(f"{what} lets us in", ok=False, told=cause(error), remedy=remedy(error, login))]
-    return _told(what, login, seen, writes=writes, clock=clock_check(what, seen.clock, (before, after)))
+    return _told(what, login, node, writes=writes, clock=clock_check(what, node.clock, (before, after)))
 
 
 class _Seen(NamedTuple):
@@ -97,15 +97,15 @@ def _read(row: Row | None) -> _Seen:
 
 def _told(what: str, login: Login, seen: _Seen, *, writes: bool, clock: Checked) -> list[Checked]:
     role = "standby" if seen.standby else "takes writes"
-    found = [Checked(f"{what} lets us in", ok=True, told=f"PostgreSQL {seen.version}, {role}"), clock]
+    answers = [Checked(f"{what} lets us in", ok=True, told=f"PostgreSQL {seen.version}, {role}"), clock]
     if writes:
         do = "see which server the load balancer sends writes to" if seen.standby else ""
-        found.append(Checked(f"{what} takes writes", not seen.standby, role, do))
+        answers.append(Checked(f"{what} takes writes", not seen.standby, role, do))
         told = f"{login.user} {seen.apart}: it gets in when users find no slot free" if seen.apart else "as every user"
         do = "give the application's `user`, or one with no more rights than it has" if seen.apart else ""
-        return [*found, Checked(f"{what} treats {login.user} as its users", not seen.apart, told, do)]
+        return [*answers, Checked(f"{what} treats {login.user} as its users", not seen.apart, told, do)]
     rights = {"pg_monitor": seen.monitor, "EXECUTE ON FUNCTION pg_control_system()": seen.control}
     missing = [name for name, granted in rights.items() if not granted]
     told = f"{login.user} may ask for lag and identity" if not missing else f"{login.user} lacks {', '.join(missing)}"
     grants = "; ".join(f"GRANT {name} TO {login.user}" for name in missing)
-    return [*found, Checked(f"{what} answers our questions", not missing, told, grants)]
+    return [*answers, Checked(f"{what} answers our questions", not missing, told, grants)]

@@ -188,10 +188,15 @@ class Talk:
             raise tls.NoTLS(f"it speaks no TLS, and sslmode is {one.mode}")
 
     async def _log_in(self, one: Endpoint, secret: str | None, purpose: str) -> None:
-        told = {"user": one.user, "database": one.database, "application_name": purpose, "client_encoding": "UTF8"}
+        parameters = {
+            "user": one.user,
+            "database": one.database,
+            "application_name": purpose,
+            "client_encoding": "UTF8",
+        }
         if options := one.settings.get("options"):
-            told["options"] = options
-        words = b"".join(f"{name}\0{value}\0".encode() for name, value in told.items())
+            parameters["options"] = options
+        words = b"".join(f"{name}\0{value}\0".encode() for name, value in parameters.items())
         content = struct.pack("!I", _VERSION) + words + b"\0"
         self._writer.write(struct.pack("!I", len(content) + 4) + content)
         exchange: Scram | None = None

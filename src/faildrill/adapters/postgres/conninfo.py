@@ -105,13 +105,13 @@ class Endpoint(NamedTuple):
         """The password; None where there is none. UnresolvedSecret where its reference leads nowhere."""
         if self.password is not None:
             return self.password.resolve().reveal()
-        found = self.settings.get("password") or _from_passfile(self)
-        if found is not None:
+        password = self.settings.get("password") or _from_passfile(self)
+        if password is not None:
             try:
-                redaction.learn(found)
+                redaction.learn(password)
             except ValueError as error:
                 raise UnresolvedSecret(f"the password of {self.user}: {error}; give a longer one") from error
-        return found
+        return password
 
     @property
     def session(self) -> str:
@@ -150,9 +150,9 @@ def is_reference(text: str) -> bool:
 def parse(text: str) -> dict[str, str]:
     """Read a connection string of keywords, or a URL. Unreadable says what can't be."""
     is_url = text.startswith(("postgresql://", "postgres://"))
-    found = _url(text) if is_url else dict(_keywords(text))
-    _check(found)
-    return found
+    settings = _url(text) if is_url else dict(_keywords(text))
+    _check(settings)
+    return settings
 
 
 def _check(settings: Mapping[str, str]) -> None:
@@ -180,14 +180,14 @@ def _url(text: str) -> dict[str, str]:
         rest = after
     place, path, query = _three(rest)
     hosts, ports = zip(*(_host_and_port(address) for address in place.split(",")), strict=True)
-    found = {
+    settings = {
         "host": _decoded(",".join(hosts), "host"),
         "port": _decoded(",".join(ports), "port") if any(ports) else "",
         "dbname": _decoded(path, "database"),
         "user": _decoded(user, "user"),
         "password": _decoded(password, "password"),
     }
-    return {name: value for name, value in found.items() if value} | _parameters(query)
+    return {name: value for name, value in settings.items() if value} | _parameters(query)
 
 
 def _three(rest: str) -> tuple[str, str, str]:
@@ -208,15 +208,15 @@ def _host_and_port(text: str) -> tuple[str, str]:
 
 
 def _parameters(query: str) -> dict[str, str]:
-    found: dict[str, str] = {}
+    settings: dict[str, str] = {}
     for setting in query.split("&") if query else ():
         name, equals, value = setting.partition("=")
         if not equals or "=" in value:
             raise Unreadable("the parameters of the URL are NAME=VALUE&NAME=VALUE, with %3D for a = in a value")
         name, value = _decoded(name, "parameters"), _decoded(value, "parameters")
         # JDBC's spelling, which libpq understands as well.
-        found |= {"sslmode": "require"} if (name, value) == ("ssl", "true") else {name: value}
-    return found
+        settings |= {"sslmode": "require"} if (name, value) == ("ssl", "true") else {name: value}
+    return settings
 
 
 def _decoded(text: str, part: str) -> str:
@@ -244,17 +244,17 @@ def _value(text: str, at: int) -> tuple[str, int]:
         at += 1
     quoted = text[at : at + 1] == "'"
     at += quoted
-    found: list[str] = []
+    characters: list[str] = []
     while at < len(text):
         character = text[at]
         if character == "'" if quoted else character.isspace():
-            return "".join(found), at + 1
+            return "".join(characters), at + 1
         at += character == "\\"
-        found.append(text[at : at + 1])
+        characters.append(text[at : at + 1])
         at += 1
     if quoted:
         raise Unreadable("a quote in the connection string is never closed")
-    return "".join(found), at
+    return "".join(characters), at
 
 
 def _service(name: str) -> dict[str, str]:
@@ -268,31 +268,31 @@ def _service(name: str) -> dict[str, str]:
         except (OSError, RuntimeError, UnicodeDecodeError):
             looked.append(str(path))
             continue
-        found = _section(text, name, path)
-        if found is not None:
-            _check(found)
-            return found
+        section = _section(text, name, path)
+        if section is not None:
+            _check(section)
+            return section
         looked.append(str(path))
     raise Unreadable(f"the service {name} is in none of {', '.join(looked)}")
 
 
 def _section(text: str, name: str, path: Path) -> dict[str, str] | None:
     """Return the settings under a name, None where it has none; what stands in other sections is not looked at."""
-    found: dict[str, str] | None = None
+    section: dict[str, str] | None = None
     for number, line in enumerate((raw.strip() for raw in text.split("\n")), 1):
         if line.startswith("["):
-            if found is not None:
-                return found
-            found = {} if line.startswith(f"[{name}]") else None
-        elif found is not None and line and not line.startswith("#"):
+            if section is not None:
+                return section
+            section = {} if line.startswith(f"[{name}]") else None
+        elif section is not None and line and not line.startswith("#"):
             key, equals, value = line.partition("=")
             if not equals:
                 raise Unreadable(f"{path}:{number}: a line of a service is `name=value`")
             if key == "service":
                 raise Unreadable(f"{path}:{number}: a service names no other service")
             # The first of two lines counts, as libpq has it.
-            found.setdefault(key, value)
-    return found
+            section.setdefault(key, value)
+    return section
 
 
 def _endpoints(settings: Mapping[str, str], password: Reference | None) -> Iterator[Endpoint]:

@@ -39,16 +39,16 @@ class EveryNode(Kind):
             standing = self._standing.pop(name, None)
             try:
                 async with asyncio.timeout(within):
-                    connection, told = await _told(standing, lambda: connect(login, within, purpose), what)
+                    connection, answer = await _told(standing, lambda: connect(login, within, purpose), what)
             except failures() as error:
                 return silence(error)
             _cut(self._standing.get(name))  # a look that overlapped has perhaps kept its own
             self._standing[name] = connection
-            return told
+            return answer
 
         logins = {name: directly(self.cluster, member) for name, member in self.cluster.members.items()}
-        told = await asyncio.gather(*(node(name, login) for name, login in logins.items()))
-        return dict(zip(logins, told, strict=True))
+        answers = await asyncio.gather(*(node(name, login) for name, login in logins.items()))
+        return dict(zip(logins, answers, strict=True))
 
 
 async def _told(

@@ -41,13 +41,13 @@ class _Asked(EveryNodeProves[Login]):
         return self
 
     def _logins(self) -> Mapping[str, Login]:
-        found: dict[str, Login] = {}
+        logins: dict[str, Login] = {}
         if self.cluster is not None:
             cluster = self.cluster
-            found |= {f"{cluster.name}/{name}": directly(cluster, member) for name, member in cluster.members.items()}
+            logins |= {f"{cluster.name}/{name}": directly(cluster, member) for name, member in cluster.members.items()}
         if self.database is not None:
-            found[f"database {self.database.name}"] = by_users_path(self.database)
-        return found
+            logins[f"database {self.database.name}"] = by_users_path(self.database)
+        return logins
 
     async def _one(self, login: Login, within: float) -> Answer:
         try:
@@ -105,11 +105,11 @@ class Identity(_Asked):
 
     async def _differs(self, talk: Talk) -> str | None:
         row = await talk.ask(_SYSTEM)
-        [said] = (row or [None])[:1]
-        if said == self.system_identifier:
+        [identifier] = (row or [None])[:1]
+        if identifier == self.system_identifier:
             return None
         return (
-            f"says that it is system {said}, not {self.system_identifier}: this is not what was declared; "
+            f"says that it is system {identifier}, not {self.system_identifier}: this is not what was declared; "
             "only if it was rebuilt on purpose, put the new identifier into the environment file"
         )
 

@@ -80,8 +80,8 @@ async def _numbers(connection: Connection, what: What) -> "np.typing.NDArray[np.
     )
     # Eight bytes a number, all in one value: a million rows of text would be made and read one by one.
     query = f"SELECT count(*), max(id), string_agg(int8send(number), '' ORDER BY id) FROM ({page}) AS page"  # noqa: S608 - the same
-    found, last, count = [np.zeros(0, np.int64)], 0, what.page
+    pages, last, count = [np.zeros(0, np.int64)], 0, what.page
     while count == what.page:
         count, last, content = await ask(connection, query, what.run, what.ledger, last, what.page)
-        found.append(np.frombuffer(content or b"", ">i8").astype(np.int64))
-    return np.concatenate(found)
+        pages.append(np.frombuffer(content or b"", ">i8").astype(np.int64))
+    return np.concatenate(pages)

@@ -124,14 +124,14 @@ def _types(content: bytes) -> tuple[int, ...]:
     """Read the types of a row's columns; OSError where that is no such message."""
     try:
         [count] = struct.unpack_from("!H", content)
-        at, found = 2, []
+        at, types = 2, []
         for _ in range(count):
             at = content.index(b"\0", at) + 1
-            found.append(_COLUMN.unpack_from(content, at)[2])
+            types.append(_COLUMN.unpack_from(content, at)[2])
             at += _COLUMN.size
     except (struct.error, ValueError) as error:
         raise NotPostgres(f"columns that can't be read: {error}") from error
-    return tuple(found)
+    return tuple(types)
 
 
 def _raise(failed: Said) -> NoReturn:

@@ -207,7 +207,7 @@ def _forget(work: "asyncio.Future[Any]") -> None:
 
 async def addresses(cluster: Cluster | None) -> dict[tuple[str, int], str]:
     """Map what nodes call themselves, address and port, to their names; a host that doesn't resolve is left out."""
-    found: dict[tuple[str, int], str] = {}
+    by_address: dict[tuple[str, int], str] = {}
     loop = asyncio.get_running_loop()
     for name, member in (cluster.members if cluster else {}).items():
         try:
@@ -215,8 +215,8 @@ async def addresses(cluster: Cluster | None) -> dict[tuple[str, int], str]:
                 resolved = await loop.getaddrinfo(member.host, member.port)
         except OSError:
             continue
-        found |= {(str(address[0]), member.port): name for *_, address in resolved}
-    return found
+        by_address |= {(str(address[0]), member.port): name for *_, address in resolved}
+    return by_address
 
 
 def name_of(nodes: Mapping[tuple[str, int], str], host: str | None, port: int | None) -> str:
@@ -279,14 +279,14 @@ def is_ending(error: BaseException) -> bool:
 
 def in_words(error: BaseException) -> str:
     """Tell a failure in words for a sentence: `refused`, `timed out`, `refuses user or password`."""
-    seen = proven(error)
-    return seen.detail or seen.outcome.name.replace("_", " ").lower()
+    look = proven(error)
+    return look.detail or look.outcome.name.replace("_", " ").lower()
 
 
 def cause(error: BaseException) -> str:
     """Tell a failure in words for a sentence, and what the server itself said of it."""
-    said = str(error).partition(": ")[2] if isinstance(error, Said) else ""
-    return f"{in_words(error)} ({said})" if said else in_words(error)
+    words = str(error).partition(": ")[2] if isinstance(error, Said) else ""
+    return f"{in_words(error)} ({words})" if words else in_words(error)
 
 
 def remedy(error: BaseException, login: Login) -> str:
@@ -299,5 +299,5 @@ def remedy(error: BaseException, login: Login) -> str:
 
 def silence(error: BaseException) -> str:
     """Tell why a node told nothing, as `in_words` does, and whether that proves nothing of it."""
-    seen = proven(error)
-    return in_words(error) if seen.outcome.is_look else Silence.of(seen.outcome, in_words(error))
+    look = proven(error)
+    return in_words(error) if look.outcome.is_look else Silence.of(look.outcome, in_words(error))

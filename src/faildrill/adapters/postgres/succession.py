@@ -248,12 +248,12 @@ async def weighed(cluster: Cluster, within: float, late: float = 10.0, behind: f
     async def look() -> Sight:
         nodes = await asyncio.gather(*(_asked(cluster, member, within / 2) for member in cluster.members.values()))
         receivers = [node.said.receiver for node in nodes if node.said.receiver]
-        told = [
+        addresses = [
             Address(receiver.sender_host, receiver.sender_port)
             for receiver in receivers
             if receiver.sender_host and receiver.sender_port
         ]
-        known = await directory(own_addresses(cluster.members), told)
+        known = await directory(own_addresses(cluster.members), addresses)
         return Sight({node.name: node for node in nodes}, cluster, known, late, most=behind)
 
     return await observed(look, within)
@@ -278,9 +278,9 @@ async def _said(name: str, talk: Talk) -> Node:
     if role not in (["f"], ["t"]):
         return Node(name, "does not say whether it takes writes")
     writes = role == ["f"]
-    [told] = await talk.ask(_PRIMARY if writes else _STANDBY) or [None]
+    [content] = await talk.ask(_PRIMARY if writes else _STANDBY) or [None]
     try:
-        return Node(name, leads=writes, said=msgspec.json.decode(told or "", type=_Said))
+        return Node(name, leads=writes, said=msgspec.json.decode(content or "", type=_Said))
     except msgspec.MsgspecError:
         return Node(
             name, "tells about its standbys what can't be read" if writes else "tells what can't be read", writes

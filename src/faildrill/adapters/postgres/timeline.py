@@ -37,8 +37,8 @@ class Timeline(EveryNode):
         nodes = await self._each(given, _timeline, "faildrill timeline")
         highest = max(told for told in [0, *nodes.values()] if isinstance(told, int))
         if not highest:
-            told = "; ".join(["no writer", *(f"{name} {says or 'in recovery'}" for name, says in nodes.items())])
-            return unheard(nodes) or Seen(Outcome.WRONG, detail=told[:_LONGEST])
+            detail = "; ".join(["no writer", *(f"{name} {says or 'in recovery'}" for name, says in nodes.items())])
+            return unheard(nodes) or Seen(Outcome.WRONG, detail=detail[:_LONGEST])
         return Seen(Outcome.OK, str(highest))
 
 

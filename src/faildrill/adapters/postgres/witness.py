@@ -83,8 +83,8 @@ class Nodes(Kind):
                 finally:
                     talk.end()
         except (UnresolvedSecret, OSError, ValueError) as error:
-            said = str(error) if isinstance(error, UnresolvedSecret) else in_words(error)
-            return _Heard(member.name, trouble=said)
+            trouble = str(error) if isinstance(error, UnresolvedSecret) else in_words(error)
+            return _Heard(member.name, trouble=trouble)
 
     def _of_primary(self, heard: list[_Heard]) -> Testimony:
         primaries = [member for member in heard if not member.standby and not member.trouble]
@@ -92,25 +92,25 @@ class Nodes(Kind):
         standbys = [member.name for member in heard if member.standby]
         if len(primaries) > 1:
             names = ", ".join(primary.name for primary in primaries)
-            told = f"{names} take writes at once: one more primary makes it worse"
-            return Testimony("primary", Says.ALIVE, told, {"primaries": names})
+            because = f"{names} take writes at once: one more primary makes it worse"
+            return Testimony("primary", Says.ALIVE, because, {"primaries": names})
         if primaries:
             return self._alive(primaries[0])
-        told = "; ".join(f"{member.name} {member.trouble}" for member in silent) or "no member takes writes"
+        because = "; ".join(f"{member.name} {member.trouble}" for member in silent) or "no member takes writes"
         # Silence may be a cut network between us and it: only a host that lives and refuses says that nobody is
         # there.
         is_proof = all(member.trouble == _REFUSED for member in silent)
-        return Testimony("primary", Says.DEAD if is_proof else Says.NOTHING, told, {"standbys": ", ".join(standbys)})
+        return Testimony("primary", Says.DEAD if is_proof else Says.NOTHING, because, {"standbys": ", ".join(standbys)})
 
     def _alive(self, one: _Heard) -> Testimony:
         took = durations.show(one.took)
-        told = f"{one.name} answers directly in {took} as the primary; {one.connections} of {one.most} connections"
+        because = f"{one.name} answers directly in {took} as the primary; {one.connections} of {one.most} connections"
         if one.waiting:
-            told += f", {one.waiting} waiting for locks"
+            because += f", {one.waiting} waiting for locks"
         if one.stuck:
-            told += f", {one.stuck} waiting for more than 1 s for what they write"
+            because += f", {one.stuck} waiting for more than 1 s for what they write"
         if one.read_only:
-            told += ", set read-only"
+            because += ", set read-only"
         figures: dict[str, JsonValue] = {
             "primary": one.name,
             "seconds": round(one.took, 4),
@@ -118,7 +118,7 @@ class Nodes(Kind):
             "of": one.most,
         }
         is_slow = one.took > self.slow or one.connections >= one.most or one.stuck > 0 or one.read_only
-        return Testimony("primary", Says.SLOW if is_slow else Says.ALIVE, told, figures)
+        return Testimony("primary", Says.SLOW if is_slow else Says.ALIVE, because, figures)
 
     def _of_standby(self, one: _Heard) -> Testimony:
         signal = f"standby {one.name}"
@@ -126,9 +126,9 @@ class Nodes(Kind):
             return Testimony(signal, Says.DEAD, f"{one.name} receives nothing any more: its stream is gone")
         if one.receiver != "streaming" or one.age is None:
             return Testimony(signal, Says.NOTHING, f"{one.name}'s receiver is {one.receiver}")
-        told = f"{one.name} heard the primary {durations.show(max(0.0, one.age))} ago"
+        because = f"{one.name} heard the primary {durations.show(max(0.0, one.age))} ago"
         figures = {"age": round(one.age, 3)}
-        return Testimony(signal, Says.ALIVE if one.age < self.fresh else Says.NOTHING, told, figures)
+        return Testimony(signal, Says.ALIVE if one.age < self.fresh else Says.NOTHING, because, figures)
 
 
 def _read(name: str, row: list[str | None] | None, took: float) -> _Heard:

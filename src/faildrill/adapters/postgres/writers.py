@@ -56,8 +56,8 @@ class Writers(EveryNode):
 
     async def look(self, given: Given) -> Seen:
         """Try all nodes at once."""
-        told = await self._each(given, _tried, "faildrill writers")
-        nodes = {name: _Node(answer) if isinstance(answer, str) else answer for name, answer in told.items()}
+        answers = await self._each(given, _tried, "faildrill writers")
+        nodes = {name: _Node(answer) if isinstance(answer, str) else answer for name, answer in answers.items()}
         accepting = sorted(name for name, node in nodes.items() if not node.says)
         who = ",".join(accepting)
         if len(accepting) > 1:
@@ -69,7 +69,7 @@ class Writers(EveryNode):
             return Seen(Outcome.WRONG, who, f"{len(systems)} systems: {each}"[:_LONGEST])
         if not accepting:
             each = "; ".join(["no writer", *(f"{name} {node.says}" for name, node in nodes.items())])
-            return unheard(told) or Seen(Outcome.WRONG, "", each)
+            return unheard(answers) or Seen(Outcome.WRONG, "", each)
         return Seen(Outcome.OK, who, answered=max(node.answered for node in nodes.values()))
 
 

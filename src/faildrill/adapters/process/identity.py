@@ -53,8 +53,8 @@ class Identity(Named):
 
     async def objection(self, given: Given) -> str | None:
         """Look at both; whatever is not exactly as declared is an objection."""
-        told = await self.ask_again(given)
-        return "; ".join((*told.differs, *told.silent)) or None
+        answers = await self.ask_again(given)
+        return "; ".join((*answers.differs, *answers.silent)) or None
 
     async def ask_again(self, given: Given) -> Told:
         """Look, and tell apart another machine, or another process, from one that is down."""
@@ -65,9 +65,9 @@ class Identity(Named):
             place, words = await owns(self, self.address)
         except CannotSee as error:
             return Told(silent=[str(error)])
-        told = Told([], [], [])
-        told[place].append(words or f"{self.called} does not run")
-        return told
+        answers = Told([], [], [])
+        answers[place].append(words or f"{self.called} does not run")
+        return answers
 
 
 async def owns(named: Named, address: str) -> tuple[int, str]:
@@ -77,17 +77,17 @@ async def owns(named: Named, address: str) -> tuple[int, str]:
     """
     process = await named.find()
     tree = [member.pid for member in processes.tree(process)] if process else []
-    found = await listeners(address, tree)
+    holders = await listeners(address, tree)
     if process is None:
-        told = f"{named.called} is no running process with {named.command!r} in its command line, and yet {found}"
-        return 2, told if found.sockets else ""
-    if not found.sockets:
-        return 2, f"process {process.pid} of {named.called} runs, and {found}"
-    if found.belong_to(tree):
+        because = f"{named.called} is no running process with {named.command!r} in its command line, and yet {holders}"
+        return 2, because if holders.sockets else ""
+    if not holders.sockets:
+        return 2, f"process {process.pid} of {named.called} runs, and {holders}"
+    if holders.belong_to(tree):
         return 0, f"process {process.pid} of {named.called} at {address}"
-    if not found.is_seen:
-        return 2, f"whether process {process.pid} of {named.called} is what answers is unknown: {found}"
+    if not holders.is_seen:
+        return 2, f"whether process {process.pid} of {named.called} is what answers is unknown: {holders}"
     return 1, (
-        f"process {process.pid} of {named.called} is not what answers: {found}; correct "
+        f"process {process.pid} of {named.called} is not what answers: {holders}; correct "
         f"{'the service' if named.service else named.pid_file} or the address"
     )

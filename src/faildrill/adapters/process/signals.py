@@ -56,10 +56,10 @@ class _OfProcess(Named):
             place, words = await owns(self, self.address)
         except CannotSee as error:
             return Told(silent=[f"whether {self.called} answers at its address is unknown: {error}"])
-        told = Told([], [], [])
+        answers = Told([], [], [])
         if words:
-            told[place].append(words)
-        return told
+            answers[place].append(words)
+        return answers
 
     async def capture(self, given: Given) -> Captured:
         """See that it runs, that it is what answers, and remember which one it is."""
@@ -68,8 +68,8 @@ class _OfProcess(Named):
             raise ActionRefused(f"{self.called} is no running process with {self.command!r} in its command line")
         if process.state in STOPPED:
             raise ActionRefused(f"process {process.pid} of {self.called} is stopped already: let it go on first")
-        told = await self.acts_through(given)
-        if wrong := [*told.differs, *told.silent]:
+        answers = await self.acts_through(given)
+        if wrong := [*answers.differs, *answers.silent]:
             raise ActionRefused("; ".join(wrong))
         # CLOCK_BOOTTIME: the starts of processes in /proc are counted by it, also while the machine sleeps
         # (proc_pid_stat(5)).
@@ -112,12 +112,12 @@ class _OfProcess(Named):
             member.pid for member in processes.tree(now) if member.state in STOPPED and member.identity not in spared
         ]
         if held or self.address is None:
-            told = f"processes {held} of {self.called} are stopped" if held else f"{self.called} runs as {now.pid}"
-            return Observed(not held, told, {"pid": now.pid})
+            because = f"processes {held} of {self.called} are stopped" if held else f"{self.called} runs as {now.pid}"
+            return Observed(not held, because, {"pid": now.pid})
         why = await unaccepting(self.address, min(_PATIENCE, given.timeout / 2))
         takes = f"accepts no connection at {self.address}: {why}" if why else f"accepts connections at {self.address}"
-        told = f"{self.called} runs as {now.pid} and {takes}"
-        return Observed(not why, told, {"pid": now.pid})
+        because = f"{self.called} runs as {now.pid} and {takes}"
+        return Observed(not why, because, {"pid": now.pid})
 
     async def preview(self, given: Given) -> Preview:
         """See which process it would be now."""
@@ -258,6 +258,6 @@ def _former(before: Captured) -> Process | None:
 
 def _held(before: Captured) -> set[tuple[int, int]]:
     """Return those that somebody else had stopped before: they are left as they are."""
-    found = before.get("held", [])
-    named = found if isinstance(found, list) else []
+    pairs = before.get("held", [])
+    named = pairs if isinstance(pairs, list) else []
     return {(int(str(pair[0])), int(str(pair[1]))) for pair in named if isinstance(pair, list)}

@@ -27,10 +27,10 @@ async def hold(process: Process, seconds: float) -> None:
     )
     try:
         async with asyncio.timeout(_READY_WITHIN):
-            said = await holder.stdout.readline() if holder.stdout else b""
+            answer = await holder.stdout.readline() if holder.stdout else b""
     except TimeoutError:
-        said = b""
-    if said != b"ready\n":
+        answer = b""
+    if answer != b"ready\n":
         lift(process)
         raise ActionRefused(f"nobody could be started who holds the limit of process {process.pid}: nothing was done")
 

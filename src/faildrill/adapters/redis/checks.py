@@ -40,11 +40,11 @@ class Watched(Kind):
             asyncio.gather(*(_others(login, self.target.master, within) for login in sentinels(self.target))),
         )
         by_name = dict(zip(self.target.members, settings, strict=True))
-        found = [*await self._nodes(sight, within / 2), *await self._sentinels(sight, known, within / 2)]
-        return [*found, *self._spelled(sight), *whole(self.target.name, sight), *self._kept(by_name)]
+        answers = [*await self._nodes(sight, within / 2), *await self._sentinels(sight, known, within / 2)]
+        return [*answers, *self._spelled(sight), *whole(self.target.name, sight), *self._kept(by_name)]
 
     async def _nodes(self, sight: Sight, within: float) -> list[Checked]:
-        found = []
+        answers = []
         for name, member in self.target.members.items():
             node = sight.nodes[name]
             words, remedy = str(node).removeprefix(f"{name} "), ""
@@ -52,26 +52,26 @@ class Watched(Kind):
                 login = directly(self.target, member)
                 words = await misencrypted(login, within) or words
                 remedy = what_to_do(words, login)
-            found.append(Checked(f"{self.target.name}/{name}", not node.silent, words, remedy))
-        return found
+            answers.append(Checked(f"{self.target.name}/{name}", not node.silent, words, remedy))
+        return answers
 
     async def _sentinels(self, sight: Sight, known: list[int | None], within: float) -> list[Checked]:
-        found, declared = [], len(self.target.sentinels)
+        answers, declared = [], len(self.target.sentinels)
         for login, watch, others in zip(sentinels(self.target), sight.watches, known, strict=True):
             what = f"{self.target.name} Sentinel {watch.where}"
             if watch.silent:
                 words = await misencrypted(login, within) or watch.silent
-                found.append(Checked(what, ok=False, told=words, remedy=what_to_do(words, login)))
+                answers.append(Checked(what, ok=False, told=words, remedy=what_to_do(words, login)))
             elif watch.can_decide:
-                found.append(Checked(what, ok=False, told=watch.can_decide, remedy=watch.remedy))
+                answers.append(Checked(what, ok=False, told=watch.can_decide, remedy=watch.remedy))
             elif others is not None and others != declared:
                 remedy = "declare all of them, or have it forget those that are gone: SENTINEL RESET"
                 words = f"knows of {others} Sentinels, {declared} are declared"
-                found.append(Checked(what, ok=False, told=words, remedy=remedy))
+                answers.append(Checked(what, ok=False, told=words, remedy=remedy))
             else:
-                told = f"names {sight.named(watch) or watch.address}, and could have another promoted"
-                found.append(Checked(what, ok=True, told=told))
-        return found
+                where = f"names {sight.named(watch) or watch.address}, and could have another promoted"
+                answers.append(Checked(what, ok=True, told=where))
+        return answers
 
     def _spelled(self, sight: Sight) -> Iterator[Checked]:
         """Tell which line to write where the Sentinels know a node by another address."""
@@ -83,21 +83,21 @@ class Watched(Kind):
         refused = [f"{node} {answer.refused}" for node, answer in settings.items() if answer.refused]
         if refused:
             yield Checked(f"{name} settings", ok=False, told="; ".join(refused), remedy=_RIGHTS)
-        seen = {node: answer.values for node, answer in settings.items() if answer.values}
-        if seen:
-            yield _parted(f"{name} min-replicas", seen)
-            yield _restarted(f"{name} persistence", seen)
+        by_node = {node: answer.values for node, answer in settings.items() if answer.values}
+        if by_node:
+            yield _parted(f"{name} min-replicas", by_node)
+            yield _restarted(f"{name} persistence", by_node)
 
 
 def _parted(what: str, seen: dict[str, dict[str, str]]) -> Checked:
-    told = {
+    by_node = {
         node: f"min-replicas-to-write {one['min-replicas-to-write']}, max-lag {one['min-replicas-max-lag']}"
         for node, one in seen.items()
     }
-    if len(set(told.values())) > 1:
-        words = "; ".join(f"{node} {settings_told}" for node, settings_told in told.items())
+    if len(set(by_node.values())) > 1:
+        words = "; ".join(f"{node} {settings_told}" for node, settings_told in by_node.items())
         return Checked(what, ok=False, told=words, remedy="set the same everywhere: any node may be the master")
-    words = next(iter(told.values()))
+    words = next(iter(by_node.values()))
     if any("0" in (values["min-replicas-to-write"], values["min-replicas-max-lag"]) for values in seen.values()):
         words += ": a master that is cut off goes on taking writes, which are lost"
     return Checked(what, ok=True, told=words)
@@ -113,10 +113,10 @@ def _restarted(what: str, seen: dict[str, dict[str, str]]) -> Checked:
 
 async def _settings(login: Login, within: float) -> _Set:
     async def what(talk: Talk) -> dict[str, str]:
-        found = {}
+        by_setting = {}
         for setting in _SETTINGS:
-            found[setting] = str((await talk.ask("CONFIG", "GET", setting))[1])
-        return found
+            by_setting[setting] = str((await talk.ask("CONFIG", "GET", setting))[1])
+        return by_setting
 
     try:
         return _Set(await asked(login, what, within))

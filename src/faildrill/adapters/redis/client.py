@@ -59,11 +59,11 @@ def directly(redis: Redis, member: RedisMember) -> Login:
 
 def sentinels(redis: Redis) -> list[Login]:
     """Return how to log in to every Sentinel."""
-    found = []
+    logins = []
     for sentinel in redis.sentinels:
         host, _, port = sentinel.rpartition(":")
-        found.append(Login(host.strip("[]"), int(port), None, redis.sentinel_password, redis))
-    return found
+        logins.append(Login(host.strip("[]"), int(port), None, redis.sentinel_password, redis))
+    return logins
 
 
 class Talk:

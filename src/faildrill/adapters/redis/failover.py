@@ -57,16 +57,16 @@ class Failover(OfRedis, Handover[Sight]):
 
     async def acts_through(self, given: Given) -> Told:
         """Look whether the master that each Sentinel names is one of the declared nodes."""
-        sight, told = await self._once(patience(given)), Told([], [], [])
+        sight, answers = await self._once(patience(given)), Told([], [], [])
         for watch in sight.watches:
             where = f"{self.redis.name}: Sentinel {watch.where}"
             if watch.silent or not watch.address:
-                told.silent.append(f"{where} {watch.silent or 'names no master'}")
+                answers.silent.append(f"{where} {watch.silent or 'names no master'}")
             elif (named := sight.named(watch)) is None:
-                told.differs.append(f"{where} watches {watch.address}, which is none of the declared nodes")
+                answers.differs.append(f"{where} watches {watch.address}, which is none of the declared nodes")
             else:
-                told.proved.append(f"{where} watches {named}")
-        return told
+                answers.proved.append(f"{where} watches {named}")
+        return answers
 
     async def apply(self, before: Captured, given: Given) -> Captured:
         """Ask the first Sentinel that lets us in, exactly once."""
@@ -140,17 +140,17 @@ class Failover(OfRedis, Handover[Sight]):
         loop = asyncio.get_running_loop()
         deadline = loop.time() + within
         while True:
-            found = [
+            hindrances = [
                 hindrance for hindrance in await self._under_way(min(1.0, within / 2)) if hindrance.endswith(_HAS_ONE)
             ]
-            if not found or loop.time() + _INTERVAL >= deadline:
-                return found
+            if not hindrances or loop.time() + _INTERVAL >= deadline:
+                return hindrances
             await asyncio.sleep(_INTERVAL)
 
     async def _under_way(self, within: float) -> list[str]:
         """Tell which Sentinels have a failover under way, perhaps one that was asked for and given up."""
-        told = await asyncio.gather(*(self._what_is_under_way(login, within) for login in sentinels(self.redis)))
-        return [hindrance for hindrance in told if hindrance]
+        hindrances = await asyncio.gather(*(self._what_is_under_way(login, within) for login in sentinels(self.redis)))
+        return [hindrance for hindrance in hindrances if hindrance]
 
     async def _what_is_under_way(self, login: Login, within: float) -> str:
         where = f"Sentinel {login.host}:{login.port}"
@@ -169,8 +169,8 @@ class Failover(OfRedis, Handover[Sight]):
 
         async def seen() -> bool:
             share = min(1.0, within / 2)
-            told = await asyncio.gather(*(self._replicas(login, share) for login in sentinels(self.redis)))
-            answers = [answer for answer in told if answer is not None]
+            replicas = await asyncio.gather(*(self._replicas(login, share) for login in sentinels(self.redis)))
+            answers = [answer for answer in replicas if answer is not None]
             return bool(answers) and all(
                 answer.get(first, {}).get("role-reported") == "slave"
                 and all(answer.get(name, {}).get("slave-priority") == number for name, number in priorities.items())
@@ -194,11 +194,11 @@ class Failover(OfRedis, Handover[Sight]):
         """Return what a Sentinel says of each declared replica; None where it doesn't answer."""
         try:
             rows = await asked(login, lambda talk: talk.ask("SENTINEL", "REPLICAS", self.redis.master), within)
-            found = {Address(row["ip"], int(row["port"])): row for row in map(pairs, rows)}
+            by_address = {Address(row["ip"], int(row["port"])): row for row in map(pairs, rows)}
         except (OSError, UnresolvedSecret, KeyError, ValueError):
             return None
-        named = await directory(own_addresses(self.redis.members), found)
-        return {name: row for address, row in found.items() if (name := named.member(address)) is not None}
+        named = await directory(own_addresses(self.redis.members), by_address)
+        return {name: row for address, row in by_address.items() if (name := named.member(address)) is not None}
 
     async def _ask_for_it(self, within: float) -> None:
         try:
@@ -231,14 +231,14 @@ class Failover(OfRedis, Handover[Sight]):
 
     async def _priorities(self, within: float) -> dict[str, str]:
         names = list(self.redis.members)
-        told = await asyncio.gather(*(self._priority(name, within) for name in names))
-        return dict(zip(names, told, strict=True))
+        priorities = await asyncio.gather(*(self._priority(name, within) for name in names))
+        return dict(zip(names, priorities, strict=True))
 
     async def _priority(self, name: str, within: float) -> str:
         login = directly(self.redis, self.redis.members[name])
         try:
-            said = await asked(login, lambda talk: talk.ask("CONFIG", "GET", "replica-priority"), within)
-            return str(pairs(said)["replica-priority"])
+            answer = await asked(login, lambda talk: talk.ask("CONFIG", "GET", "replica-priority"), within)
+            return str(pairs(answer)["replica-priority"])
         except (OSError, UnresolvedSecret, KeyError) as error:
             raise CannotSee(f"{self.redis.name}/{name} does not tell its priority: {in_words(error)}") from error
 
@@ -262,10 +262,10 @@ class Failover(OfRedis, Handover[Sight]):
 
     async def _set_priorities(self, priorities: dict[str, str], within: float, *, over: str | None = None) -> None:
         """Give each node its priority, whatever the others say; with `over` only where it has that one now."""
-        told = await asyncio.gather(
+        answers = await asyncio.gather(
             *(self._set_priority(name, priority, within, over) for name, priority in priorities.items())
         )
-        troubles = [trouble for trouble in told if trouble]
+        troubles = [trouble for trouble in answers if trouble]
         if troubles:
             raise ActionFailed(f"{self.redis.name}: {'; '.join(troubles)}")
 

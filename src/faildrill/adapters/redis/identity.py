@@ -41,14 +41,14 @@ class Identity(EveryNodeProves[Login]):
 
     async def _one(self, login: Login, within: float) -> Answer:
         try:
-            found = await asked(login, lambda talk: talk.ask("GET", self.key), within * _FIRST)
+            value = await asked(login, lambda talk: talk.ask("GET", self.key), within * _FIRST)
         except (OSError, UnresolvedSecret) as error:
             words = await misencrypted(login, within * (1 - _FIRST)) or in_words(error)
-            told = unproven(f"{login.host}:{login.port}", words, what_to_do(words, login))
-            return Answer(DIFFERS if isinstance(error, NotRedis) else SILENT, told)
-        if found == self.holds:
+            because = unproven(f"{login.host}:{login.port}", words, what_to_do(words, login))
+            return Answer(DIFFERS if isinstance(error, NotRedis) else SILENT, because)
+        if value == self.holds:
             return Answer(PROVED)
-        told = (
-            f"is not the declared one: {self.key} holds {shown(found)}; if it may be drilled, write the declared value"
+        because = (
+            f"is not the declared one: {self.key} holds {shown(value)}; if it may be drilled, write the declared value"
         )
-        return Answer(DIFFERS, f"{told} there on its master")
+        return Answer(DIFFERS, f"{because} there on its master")

@@ -101,14 +101,14 @@ class Ledger(Bookkeeping[Talk]):
         last: OSError = ConnectionRefusedError("no Sentinel knows the master")
         for login in sentinels(self.redis):
             try:
-                said = await asked(
+                answer = await asked(
                     login, lambda talk: talk.ask("SENTINEL", "GET-MASTER-ADDR-BY-NAME", self.redis.master), within
                 )
             except OSError as error:
                 last = error
                 continue
-            if isinstance(said, list):
-                address = Address(str(said[0]), int(said[1]))
+            if isinstance(answer, list):
+                address = Address(str(answer[0]), int(answer[1]))
                 name = (await directory(own_addresses(self.redis.members), [address])).member(address)
                 if name is None:
                     raise NotRedis(f"{address} is no declared member")
@@ -119,10 +119,10 @@ class Ledger(Bookkeeping[Talk]):
 async def _entries(talk: Talk, key: str) -> tuple[bool, list[int]]:
     """Return whether a node is the master, and the numbers that it holds, in order."""
     is_master = (await role("", talk)).leads
-    found: list[int] = []
-    while page := await talk.ask("LRANGE", key, len(found), len(found) + _PAGE - 1):
-        found += [int(number) if number.isdecimal() else -1 for number in page]
-    return is_master, found
+    entries: list[int] = []
+    while page := await talk.ask("LRANGE", key, len(entries), len(entries) + _PAGE - 1):
+        entries += [int(number) if number.isdecimal() else -1 for number in page]
+    return is_master, entries
 
 
 async def _forget_others(talk: Talk, run: str) -> None:

@@ -24,9 +24,9 @@ async def sighted(redis: Redis, within: float, *, sentinels_too: bool = True) ->
     asked = [_node(name, directly(redis, member), within) for name, member in redis.members.items()]
     watched = [_watch(login, redis.master, within) for login in sentinels(redis)] if sentinels_too else []
     nodes, watches = await asyncio.gather(asyncio.gather(*asked), asyncio.gather(*watched))
-    told = [*(node.follows for node in nodes), *(watch.address for watch in watches)]
-    told += [replica.address for watch in watches for replica in watch.replicas]
-    known = await directory(own_addresses(redis.members), [address for address in told if address is not None])
+    addresses = [*(node.follows for node in nodes), *(watch.address for watch in watches)]
+    addresses += [replica.address for watch in watches for replica in watch.replicas]
+    known = await directory(own_addresses(redis.members), [address for address in addresses if address is not None])
     return Sight({node.name: node for node in nodes}, watches=list(watches), directory=known)
 
 
@@ -58,12 +58,12 @@ async def asked(login: Login, what: Callable[[Talk], Awaitable[T]], within: floa
 
 async def role(name: str, talk: Talk) -> Node:
     """Ask a node for its role."""
-    said = await talk.ask("ROLE")
+    role_told = await talk.ask("ROLE")
     at = time.monotonic_ns()
-    match said:
-        case ["master", int(offset), list()] if len(said) == _MASTER_LENGTH:
+    match role_told:
+        case ["master", int(offset), list()] if len(role_told) == _MASTER_LENGTH:
             return Node(name, leads=True, offset=offset, answered=at)
-        case ["slave", str(host), int(port), str(link), int(offset)] if len(said) == _REPLICA_LENGTH:
+        case ["slave", str(host), int(port), str(link), int(offset)] if len(role_told) == _REPLICA_LENGTH:
             return Node(name, offset=offset, follows=Address(host, port), link=link, answered=at)
     raise NotRedis("no role that is known")
 
@@ -72,10 +72,10 @@ async def _node(name: str, login: Login, within: float) -> Node:
     async def what(talk: Talk) -> Node:
         node = await role(name, talk)
         try:
-            said = [await talk.ask("INFO", section) for section in ("server", "replication")]
+            sections = [await talk.ask("INFO", section) for section in ("server", "replication")]
         except Said as error:
             return replace(node, untold=in_words(error))
-        return replace(node, info=_fields("\n".join(str(section) for section in said)))
+        return replace(node, info=_fields("\n".join(str(section) for section in sections)))
 
     try:
         return await asked(login, what, within)
@@ -87,17 +87,17 @@ async def _watch(login: Login, master: str, within: float) -> Watch:
     where = f"{login.host}:{login.port}"
 
     async def what(talk: Talk) -> Watch:
-        said = await talk.ask("SENTINEL", "GET-MASTER-ADDR-BY-NAME", master)
-        if not isinstance(said, list):
+        named = await talk.ask("SENTINEL", "GET-MASTER-ADDR-BY-NAME", master)
+        if not isinstance(named, list):
             return Watch(where, f"knows no {master}")
         because, remedy = await _undecided(talk, master)
-        seen = pairs(await talk.ask("SENTINEL", "MASTER", master))
+        fields = pairs(await talk.ask("SENTINEL", "MASTER", master))
         replicas = [pairs(row) for row in await talk.ask("SENTINEL", "REPLICAS", master)]
         return Watch(
             where,
-            address=Address(str(said[0]), int(said[1])),
-            run_id=seen.get("runid", ""),
-            epoch=int(seen["config-epoch"]) if "config-epoch" in seen else None,
+            address=Address(str(named[0]), int(named[1])),
+            run_id=fields.get("runid", ""),
+            epoch=int(fields["config-epoch"]) if "config-epoch" in fields else None,
             can_decide=because,
             remedy=remedy,
             replicas=tuple(_replica(replica) for replica in replicas),
@@ -113,8 +113,8 @@ async def _watch(login: Login, master: str, within: float) -> Watch:
 
 async def _undecided(talk: Talk, master: str) -> tuple[str, str]:
     """Return why a Sentinel could have nobody promoted now, and what to do about it; empty where it could."""
-    told = _fields(str(await talk.ask("INFO", "sentinel")))
-    if told.get("sentinel_tilt") == "1":
+    fields = _fields(str(await talk.ask("INFO", "sentinel")))
+    if fields.get("sentinel_tilt") == "1":
         return "is in TILT", "see its clock and its load; it acts again thirty seconds after they are steady"
     try:
         await talk.ask("SENTINEL", "CKQUORUM", master)

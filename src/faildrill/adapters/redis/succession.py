@@ -132,37 +132,37 @@ class Sight(LeaderStore[Node]):
 
     def hindrances(self) -> list[Lack]:
         """Tell which Sentinels don't answer, name another master or could not authorise a failover."""
-        told = []
+        lacks = []
         for watch in self.watches:
             where = f"Sentinel {watch.where}"
             if watch.silent:
-                told.append(Lack(f"{where} {watch.silent}", "see that it runs and lets us in"))
+                lacks.append(Lack(f"{where} {watch.silent}", "see that it runs and lets us in"))
             elif self.leader and self.named(watch) != self.leader:
-                told.append(self._astray(watch, self.leader))
+                lacks.append(self._astray(watch, self.leader))
             elif watch.can_decide:
-                told.append(Lack(f"{where} {watch.can_decide}", watch.remedy))
-        return told
+                lacks.append(Lack(f"{where} {watch.can_decide}", watch.remedy))
+        return lacks
 
     def belated(self) -> list[Lack]:
         """Tell which Sentinels have not seen yet that a replica follows: once promoted, they make it follow again.
 
         They ask the nodes every ten seconds.
         """
-        told = [
+        hindrances = [
             f"Sentinel {view.where} has not seen yet that {node.name} follows"
             for node in self.nodes.values()
             if node.name != self.leader
             for view in self.views(node)
             if view.replica and view.replica.reported == "master"
         ]
-        return [Lack(hindrance, "wait ten seconds") for hindrance in told]
+        return [Lack(hindrance, "wait ten seconds") for hindrance in hindrances]
 
     def _astray(self, watch: Watch, leader: str) -> Lack:
         """Tell of a Sentinel that names another; never to re-point it, as that is what Sentinels do themselves."""
         whom = self.named(watch)
         if whom is None and watch.address is not None:
-            told = f"Sentinel {watch.where} names {watch.address}, which is no declared member"
-            return Lack(told, IF_THAT_IS.format(leader=leader, it=watch.address))
+            because = f"Sentinel {watch.where} names {watch.address}, which is no declared member"
+            return Lack(because, IF_THAT_IS.format(leader=leader, it=watch.address))
         return Lack(f"Sentinel {watch.where} names {whom}", "wait until the Sentinels agree")
 
     def blind(self) -> list[str]:
@@ -211,11 +211,11 @@ class Sight(LeaderStore[Node]):
 
     def unspelled(self) -> dict[str, Address]:
         """Return the members that the Sentinels know by an address that the environment file does not, with it."""
-        found: dict[str, Address] = {}
+        by_node: dict[str, Address] = {}
         for watch in self.watches:
-            seen = [(watch.run_id, watch.address), *((replica.run_id, replica.address) for replica in watch.replicas)]
-            for run_id, address in seen:
+            ids = [(watch.run_id, watch.address), *((replica.run_id, replica.address) for replica in watch.replicas)]
+            for run_id, address in ids:
                 names = [name for name, node in self.nodes.items() if node.run_id and node.run_id == run_id]
                 if names and address is not None and self.directory.member(address) is None:
-                    found[names[0]] = address
-        return found
+                    by_node[names[0]] = address
+        return by_node

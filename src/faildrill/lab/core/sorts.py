@@ -57,5 +57,5 @@ def needs(sort: str) -> dict[str, str]:
     """Return the variables that tell a lab of a sort where what it needs is; FaildrillError where that is missing."""
     if sort not in _NEEDS:
         return {}
-    found: dict[str, str] = importlib.import_module(_NEEDS[sort]).variables()
-    return found
+    variables: dict[str, str] = importlib.import_module(_NEEDS[sort]).variables()
+    return variables

@@ -140,8 +140,8 @@ class Supervisor:
             for name, node in self._staging.nodes.items()
         }
         linked = {name: link.told() for name, link in self._staging.links.items()}
-        told = {"phase": self.phase, "supervisor": os.getpid(), "uid": self._staging.plan.uid}
-        return {**told, "nodes": nodes, "links": linked}
+        facts = {"phase": self.phase, "supervisor": os.getpid(), "uid": self._staging.plan.uid}
+        return {**facts, "nodes": nodes, "links": linked}
 
     async def _signal(self, request: dict[str, Any]) -> dict[str, Any]:
         node = self._staging.node(request["node"])

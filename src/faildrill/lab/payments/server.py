@@ -158,8 +158,8 @@ class Server:
         now = asyncio.get_running_loop().time()
         lately = sorted(taken for ended, taken in self._timings if ended > now - _LATELY)
         middle, worst = lately[len(lately) // 2], lately[-1]
-        told = {"database_ms": round(middle * 1e3, 3), "worst_ms": round(worst * 1e3, 3), "statements": len(lately)}
-        return self._answer(200, told, row["port"])
+        times = {"database_ms": round(middle * 1e3, 3), "worst_ms": round(worst * 1e3, 3), "statements": len(lately)}
+        return self._answer(200, times, row["port"])
 
     async def _pay(self, payment: Payment) -> web.Response:
         loop = asyncio.get_running_loop()

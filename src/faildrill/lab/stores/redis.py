@@ -141,14 +141,17 @@ class RedisStaging(staging.Staging):
 
     async def _followed(self) -> bool:
         """Look whether one node is the master, followed by all others."""
-        said = [await self._ask(name, "INFO", "replication") for name in NODES]
-        masters = [answer for answer in said if "role:master" in answer]
+        answers = [await self._ask(name, "INFO", "replication") for name in NODES]
+        masters = [answer for answer in answers if "role:master" in answer]
         return len(masters) == 1 and masters[0].count("state=online") == len(NODES) - 1
 
     async def _is_whole(self, sentinel: str) -> bool:
         """Look whether a Sentinel knows the other ones and every replica, and sees none of them down."""
-        said = await self._ask(sentinel, "INFO", "sentinel")
-        return f"status=ok,address={LOOPBACK}" in said and f"slaves={len(NODES) - 1},sentinels={len(SENTINELS)}" in said
+        answer = await self._ask(sentinel, "INFO", "sentinel")
+        return (
+            f"status=ok,address={LOOPBACK}" in answer
+            and f"slaves={len(NODES) - 1},sentinels={len(SENTINELS)}" in answer
+        )
 
     async def _ask(self, name: str, *words: str) -> str:
         """Ask a node or a Sentinel inline, and return what it says as text."""
@@ -158,8 +161,8 @@ class RedisStaging(staging.Staging):
                 writer.write(f"AUTH {self.plan.password('redis')}\r\n".encode())
                 await reader.readline()
             writer.write(f"{' '.join(words)}\r\n".encode())
-            said = (await reader.readline()).decode()
-            return (await reader.readexactly(int(said[1:]))).decode() if said.startswith("$") else said
+            answer = (await reader.readline()).decode()
+            return (await reader.readexactly(int(answer[1:]))).decode() if answer.startswith("$") else answer
         finally:
             writer.close()
 

@@ -8,7 +8,7 @@ from faildrill.errors import FaildrillError
 
 def program(name: str, package: str) -> Path:
     """Return where a program is; FaildrillError that says what to install when it isn't there."""
-    found = shutil.which(name) or shutil.which(name, path="/usr/sbin:/sbin")
-    if found is None:
+    path = shutil.which(name) or shutil.which(name, path="/usr/sbin:/sbin")
+    if path is None:
         raise FaildrillError(f"this lab needs {name}, which is not installed: apt-get install {package}")
-    return Path(found)
+    return Path(path)

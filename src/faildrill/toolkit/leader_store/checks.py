@@ -14,11 +14,11 @@ def whole(name: str, sight: LeaderStore[Any]) -> Iterator[Checked]:
     gaps = sight.gaps()
     if not gaps and not sight.others:
         gaps = [Lack("only one member is declared", "declare the others, or add one: nobody could take over")]
-    told = "; ".join(gap.told for gap in gaps)
-    remedy = "; ".join(gap.remedy for gap in gaps if gap.remedy) or causes.what_to_do(told)
+    because = "; ".join(gap.told for gap in gaps)
+    remedy = "; ".join(gap.remedy for gap in gaps if gap.remedy) or causes.what_to_do(because)
     remedy = remedy or "bring it back to one leader, all others following"
     if gaps:
-        yield Checked(f"{name} is whole", ok=False, told=told, remedy=remedy)
+        yield Checked(f"{name} is whole", ok=False, told=because, remedy=remedy)
         return
     never = [lack.told for other in sight.others if (lack := sight.why_not(other))]
     words = f"{sight.leader} leads; {', '.join(sight.candidates())} could take over"

@@ -76,8 +76,8 @@ class OfStore(Kind, Generic[S]):
         return f"{self._store.name}/{name}"
 
     def _member(self, name: str) -> Member:
-        found: Member = self._store.members[name]
-        return found
+        member: Member = self._store.members[name]
+        return member
 
     def _refused(self, because: str) -> NoReturn:
         """Refuse to do anything."""

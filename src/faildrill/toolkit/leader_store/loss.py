@@ -71,8 +71,8 @@ class Loss(OfStore[S]):
             because = f"{name} is {state}, and no address of it is known to look at"
             return Observed(holds=True, because=because, evidence={"state": state}, word_of=ITS_REACH)
         does = "answers" if self._how == "hung" else "takes connections"
-        told = f"somebody still {does} at {' and '.join(alive)}" if alive else f"nobody {does} at its addresses"
-        return Observed(not alive, f"{name} is {state}, and {told}", {"state": state, "answers": list(alive)})
+        who = f"somebody still {does} at {' and '.join(alive)}" if alive else f"nobody {does} at its addresses"
+        return Observed(not alive, f"{name} is {state}, and {who}", {"state": state, "answers": list(alive)})
 
     async def found(self, before: Captured, given: Given) -> Found:
         """Compare the state of the member: who was killed and is held by now, is held by somebody else."""

@@ -173,10 +173,10 @@ class LeaderStore(ABC, Generic[N]):
         healthy = self.WORDS.healthy
         there = sorted(name for name, was in before["members"].items() if was in healthy and name in self.others)
         gone = [lack for name in there if (lack := self.why_not(name))]
-        told = [lack.told for lack in gone if not lack.by_design]
-        if not told and before.get("able") and not self.candidates():
-            told = [lack.told for lack in gone]
-        return told
+        reasons = [lack.told for lack in gone if not lack.by_design]
+        if not reasons and before.get("able") and not self.candidates():
+            reasons = [lack.told for lack in gone]
+        return reasons
 
     def who(self) -> dict[str, str]:
         """Tell by name what never changes of a node, and tells it from every other one; empty where it doesn't say."""
