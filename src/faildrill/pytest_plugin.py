@@ -114,7 +114,7 @@ class DrillFile(pytest.File):
             drill = load_drill(self.path, None).drill
         except FaildrillError as error:
             raise self.CollectError(str(error)) from error
-        for way in [one.name for one in drill.ways] or [""]:
+        for way in [named.name for named in drill.ways] or [""]:
             item = DrillItem.from_parent(self, name=f"{drill.name}[{way}]" if way else drill.name)
             item.declare(drill, way)
             yield item
@@ -214,7 +214,7 @@ def _run(session: _Session, path: Path, env: str, way: str = "") -> "tuple[Resul
     state_folder.check()
     place = session.place(env, path)
     drill = load_drill(path, place).drill
-    drill = next((drill.taking(one) for one in drill.ways if one.name == way), drill)
+    drill = next((drill.taking(declared) for declared in drill.ways if declared.name == way), drill)
     signals = Signals()
     with _turn(place):
         folder = lay_out(drill, place, session.reports, SystemClock())

@@ -243,10 +243,10 @@ def _single(name: str, backend: str, settings: Backend) -> Iterator[Remark]:
 
 def _writer(name: str, backend: str, settings: Backend) -> Iterator[Remark]:
     """Tell of databases that are balanced over by a check which all of them answer, whoever of them leads."""
-    balanced = [one for one in serving(settings).values() if not one.backup and one.weight != 0]
-    stores = {_ONE_WRITES.get(port(one.address) or 0) for one in balanced}
-    checks = [one.check for one in balanced if one.check is not None]
-    asked_no_role = [one for one in checks if one.how and one.how not in _MAY_ASK_A_ROLE and not one.asks]
+    balanced = [server for server in serving(settings).values() if not server.backup and server.weight != 0]
+    stores = {_ONE_WRITES.get(port(server.address) or 0) for server in balanced}
+    checks = [server.check for server in balanced if server.check is not None]
+    asked_no_role = [check for check in checks if check.how and check.how not in _MAY_ASK_A_ROLE and not check.asks]
     if len(balanced) < 2 or len(stores) != 1 or None in stores or len(asked_no_role) < len(balanced):  # noqa: PLR2004 - one is the writer
         return
     [store] = stores

@@ -91,7 +91,7 @@ class _Check:
             yield claim
             return
         yield from self._history()
-        troubles = [said for run in self._runs for said in self._run(run)]
+        troubles = [statement for run in self._runs for statement in self._run(run)]
         yield from troubles
         if not troubles:
             yield Said(Level.RIGHT, f"{_runs(len(self._runs))}: every record is as it was when the run was sealed")

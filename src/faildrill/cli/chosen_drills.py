@@ -129,10 +129,10 @@ def _wanted(loaded: dict[Path, Drill], choice: Choice) -> dict[Path, Drill]:
 
 
 def _refuse_unknown(what: str, given: Iterable[str], known: list[str]) -> None:
-    for one in given:
-        if one not in known:
-            there = did_you_mean(one, known) if known else "; they have none"
-            raise WrongUsage(f"none of the drills has the {what} {one!r}{there}")
+    for text in given:
+        if text not in known:
+            there = did_you_mean(text, known) if known else "; they have none"
+            raise WrongUsage(f"none of the drills has the {what} {text!r}{there}")
 
 
 def _members(drill: Drill, place: Environment) -> list[Member]:

@@ -77,7 +77,7 @@ def plan(drill: Path, env: str | None, output: str, among: Path) -> None:
             click.echo(f"\ndamage budget\n  {budget.told}")
         if runbook:
             click.echo(f"\nrunbook\n  {plain(runbook)}")
-    sys.exit(ExitCode.REFUSED if any(one.objection for one in answers) else ExitCode.PASSED)
+    sys.exit(ExitCode.REFUSED if any(answered.objection for answered in answers) else ExitCode.PASSED)
 
 
 def _budget(place: Environment, drill: Drill) -> tuple[Standing | None, list[GuardAnswered]]:

@@ -211,7 +211,7 @@ def _see_to(day: GameDay, reports: Path, people: People, *, quiet: bool) -> Exit
         return ExitCode.ERROR
     if "end" in people.at:
         notices.tell(people.to, schedule_text.notice(day, written))
-    return worst(_code(one) for one in written)
+    return worst(_code(line) for line in written)
 
 
 def _code(event: AnyEvent) -> ExitCode:

@@ -69,7 +69,7 @@ def trend(
         for weighed in trends:
             _tell(weighed)
     notices.tell(notify, notice(trends))
-    regressed = any(one.level is Level.REGRESSION for one in trends)
+    regressed = any(weighed.level is Level.REGRESSION for weighed in trends)
     sys.exit(ExitCode.FAILED if regressed and fail_on_regression else 0)
 
 

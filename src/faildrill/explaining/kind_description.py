@@ -171,7 +171,9 @@ def _container(schema: dict[str, Any], defs: dict[str, Any]) -> str:
 
 def _several(takes: str) -> str:
     """Say in the plural what each entry of a list or mapping takes."""
-    return next((many + takes.removeprefix(one) for one, many in _MANY.items() if takes.startswith(one)), takes)
+    return next(
+        (many + takes.removeprefix(single) for single, many in _MANY.items() if takes.startswith(single)), takes
+    )
 
 
 def _limits(schema: dict[str, Any]) -> str:

@@ -79,7 +79,7 @@ def _topology(place: Mapping[str, Any]) -> dict[str, dict[str, list[str]]]:
     topology: dict[str, dict[str, list[str]]] = {}
     for section, targets in place.items():
         if isinstance(targets, Mapping) and all(isinstance(target, Mapping) for target in targets.values()):
-            topology[section] = {name: _members(one) for name, one in targets.items()}
+            topology[section] = {name: _members(target) for name, target in targets.items()}
     return topology
 
 

@@ -55,7 +55,7 @@ class Index:
     def untold(self) -> list[Untold]:
         """Return the folders with runs that can't be told of, by name."""
         rows = self._database.execute("SELECT folder, told FROM folders WHERE sort = 'untold' ORDER BY folder")
-        return [Untold(folder, bytes(told).decode()) for folder, told in rows]
+        return [Untold(folder, bytes(because).decode()) for folder, because in rows]
 
     def number(self) -> int:
         """Return how many runs there are."""
@@ -71,7 +71,10 @@ class Index:
 
     def dated(self) -> list[Dated]:
         """Return all runs, in no order, with what tells whether they may go."""
-        return [_DATED.decode(told) for [told] in self._database.execute("SELECT told FROM folders WHERE sort = 'run'")]
+        return [
+            _DATED.decode(summary)
+            for [summary] in self._database.execute("SELECT told FROM folders WHERE sort = 'run'")
+        ]
 
     def series(self) -> list[tuple[str, str, str]]:
         """Return which drill was run where, in which way: (drill, environment, way), by name."""
@@ -108,7 +111,7 @@ class Index:
         return next(iter(self._read(query, values)), None)
 
     def _read(self, query: str, values: tuple[object, ...]) -> list[RunSummary]:
-        return [_SUMMARY.decode(told) for [told] in self._database.execute(query, values)]
+        return [_SUMMARY.decode(summary) for [summary] in self._database.execute(query, values)]
 
     def update(self, reports: Path) -> None:
         """Bring the index up to what the folders hold now."""

@@ -282,7 +282,7 @@ class Evidence:
     def hold(self, probe: str) -> float:
         """Return for how long a probe must be good to count as recovered: as the drill's first `outage` of it says."""
         params = [use.params for use in self.drill.expect if use.kind == "outage" and use.params.get("of") == probe]
-        return next((told for param in params if (told := durations.of_data(param.get("hold"))) is not None), HOLD)
+        return next((hold for param in params if (hold := durations.of_data(param.get("hold"))) is not None), HOLD)
 
 
 def gather(folder: Path) -> Evidence:

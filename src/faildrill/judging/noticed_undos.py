@@ -316,7 +316,7 @@ class _Seen:
 
     def _share(self, name: str, now: Time) -> Share:
         """Return what share of the answers of all probes somebody had."""
-        return total(one for one, _ in strata(self._evidence, self._times, name, [now], now).values())
+        return total(share for share, _ in strata(self._evidence, self._times, name, [now], now).values())
 
 
 def _is_nearer(one: Compared, before: Share | None) -> bool:

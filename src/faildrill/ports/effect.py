@@ -76,7 +76,7 @@ def compared_state(state: str, ours: str, where: str) -> Found:
 
 def compared_together(*parts: Found) -> Found:
     """Compare several things that one action changes: somebody else's where one of them is."""
-    whose = {one.whose for one in parts}
+    whose = {part.whose for part in parts}
     ours: Literal["ours", "before"] = "before" if whose == {"before"} else "ours"
     now, expected, remedy = ("; ".join(dict.fromkeys(words)) for words in list(zip(*parts, strict=True))[1:])
     return Found("others" if "others" in whose else ours, now, expected, remedy)

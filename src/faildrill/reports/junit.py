@@ -52,7 +52,7 @@ def _facts(started: str, host: str, number: int) -> dict[str, str]:
 
 def _all(cases: list[Finding], name: str) -> list[ET.Element]:
     place = f"faildrill.{name.replace('.', '-')}"
-    return [_case(one, case, place) for one, case in zip(cases, _names(cases), strict=True)]
+    return [_case(finding, case, place) for finding, case in zip(cases, _names(cases), strict=True)]
 
 
 def suite(result: Result, name: str, number: int = 0) -> ET.Element:

@@ -155,7 +155,7 @@ def _put_back(drill: Drill, measured: Measured) -> Iterator[str]:
     yield ""
     yield "Whatever went wrong above, all of it, and one that fails doesn't stop the others:"
     yield ""
-    undone = [one for one in actions(drill.every_step) if one.undo.how != "none"]
+    undone = [putting_back for putting_back in actions(drill.every_step) if putting_back.undo.how != "none"]
     for number, step in enumerate(reversed(undone), 1):
         took = f" Measured: {_times(measured.put_back[step.id])}." if step.id in measured.put_back else ""
         yield f"{number}. {markdown(step.name)}: {_undo(step, describe(step.use.kind, 'action'))}.{took}"

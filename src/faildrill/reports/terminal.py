@@ -42,16 +42,16 @@ def summary(result: Result, folder: Path, out: TextIO, *, quiet: bool = False) -
 
 
 def _told(result: Result, folder: Path) -> list[Text]:
-    told = [Text()]
-    told += [line for finding in result.findings[:_MOST] for line in _finding(finding)]
+    texts = [Text()]
+    texts += [line for finding in result.findings[:_MOST] for line in _finding(finding)]
     if len(result.findings) > _MOST:
-        told.append(Text(f"  and {wording.count(len(result.findings) - _MOST, 'more finding')} in the report"))
+        texts.append(Text(f"  and {wording.count(len(result.findings) - _MOST, 'more finding')} in the report"))
     lines = (_headline(result), _outages(result), _late(result), _unproven(result), _undone(result.steps))
-    told += [line for line in lines if line is not None]
+    texts += [line for line in lines if line is not None]
     report = folder / PAGE
     where = report if report.exists() else folder
-    told += [Text(), Text.assemble(("report   ", "dim"), wording.plain(str(where))), Text()]
-    return told
+    texts += [Text(), Text.assemble(("report   ", "dim"), wording.plain(str(where))), Text()]
+    return texts
 
 
 def _finding(finding: Finding) -> list[Text]:

@@ -161,15 +161,15 @@ class Bookkeeping(Kind, Generic[C]):
         # Noted before it is sent: killed in between it is a write that is unknown, never one that nobody
         # knows of.
         number = books.send(writer)
-        seen, note = _OPEN
+        look, note = _OPEN
         try:
-            seen, note = await self._put(standing, Write(given, writer, number))
+            look, note = await self._put(standing, Write(given, writer, number))
         except OSError as error:
             # Only on a connection that has taken a write: a fresh one that ends at once is a server that refuses to
             # serve.
             is_ending = writer in books.proven and self._is_ending(error)
-            seen, note = self._proven(Ending() if is_ending else error), self._note(error)
-            seen = seen._replace(who=standing.node)
+            look, note = self._proven(Ending() if is_ending else error), self._note(error)
+            look = look._replace(who=standing.node)
         finally:
             answered = books.end(number, writer, note)
             if note is Note.ACKNOWLEDGED:
@@ -178,7 +178,7 @@ class Bookkeeping(Kind, Generic[C]):
                 books.proven.discard(writer)
                 # Whatever came of it, a late answer to this write must never be taken for that of the next one.
                 books.standing.pop(writer).connection.end()
-        return Seen(seen.outcome, seen.who, seen.detail, answered=answered)
+        return Seen(look.outcome, look.who, look.detail, answered=answered)
 
     @abstractmethod
     async def _connect(self, given: Given) -> Standing[C]:

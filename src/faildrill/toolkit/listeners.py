@@ -68,10 +68,10 @@ async def listeners(address: str, mine: Collection[int] = ()) -> Listeners:
         raise CannotSee(_unresolved(address, error)) from error
     # Without its scope (`fe80::1%eth0`), which no table of the kernel has.
     hosts = {ipaddress.ip_address(str(info[4][0]).partition("%")[0]) for info in infos}
-    if far := [one for one in hosts if not _is_here(one)]:
+    if far := [address_of_host for address_of_host in hosts if not _is_here(address_of_host)]:
         raise CannotSee(f"{address} leads to {far[0]}, which is no address of this host: its process can't be seen")
     rows = list(_rows(port))
-    inodes = {inode for one in hosts for inode in _taking(one, rows)}
+    inodes = {inode for local in hosts for inode in _taking(local, rows)}
     holders = _holders(inodes, mine)
     if not all(holders.values()):
         holders = _holders(inodes, processes.pids())

@@ -46,7 +46,7 @@ class Directory:
         # declared.
         spelled = canonical(address.host), address.port
         for name, own in self._members.items():
-            if any((canonical(one.host), one.port) == spelled for one in own):
+            if any((canonical(declared.host), declared.port) == spelled for declared in own):
                 return name
         names = [
             name for name, own in self._members.items() if any(self._same(own_address, address) for own_address in own)
@@ -121,6 +121,6 @@ async def _resolved(name: str) -> frozenset[str]:
 def own_addresses(members: Mapping[str, Any]) -> dict[str, list[Address]]:
     """Return by member the addresses by which it may be named: its `host` and `port`, and its `known_as`."""
     return {
-        name: [Address(one.host, one.port), *([Address.read(one.known_as)] if one.known_as else [])]
-        for name, one in members.items()
+        name: [Address(host.host, host.port), *([Address.read(host.known_as)] if host.known_as else [])]
+        for name, host in members.items()
     }

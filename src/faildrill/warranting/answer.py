@@ -57,7 +57,7 @@ def weigh(heard: Iterable[Testimony]) -> Warrant:
     *insufficient evidence*.
     """
     testimonies = list(heard)
-    by = {one: [two for two in testimonies if two.says is one] for one in Says}
+    by = {says: [two for two in testimonies if two.says is says] for says in Says}
     if by[Says.ALIVE]:
         return _not_dead(testimonies, by)
     if by[Says.DEAD]:

@@ -69,8 +69,8 @@ class Alarms:
 
     def notices(self, now: float) -> list[Notice]:
         """Return what people are to be told now: one alert for all that is new, one recovery for all that is over."""
-        raised = [key for key, one in self._alarms.items() if self._rises(one, now)]
-        over = [key for key, one in self._alarms.items() if self._falls(one, now)]
+        raised = [key for key, state in self._alarms.items() if self._rises(state, now)]
+        over = [key for key, state in self._alarms.items() if self._falls(state, now)]
         due = []
         if raised:
             for key in raised:

@@ -59,7 +59,7 @@ def main() -> None:
     from ansible_runner.interface import init_runner  # noqa: PLC0415 - 0.2 s, which whoever only wants `news` need not wait for
 
     spec = json.load(sys.stdin)
-    said: list[str] = []
+    printed: list[str] = []
 
     def tell(what: dict[str, Any]) -> None:
         sys.stdout.write(json.dumps(what, default=str) + "\n")
@@ -70,7 +70,7 @@ def main() -> None:
         if note is not None:
             tell(note)
         elif event["event"] in ("verbose", "error", "warning") and event.get("stdout"):
-            said.append(str(event["stdout"]))
+            printed.append(str(event["stdout"]))
         return False  # nothing of it goes into a file
 
     play = init_runner(
@@ -90,7 +90,7 @@ def main() -> None:
     play.config.command[-1:-1] = spec["before"]  # the playbooks that come first: ansible-runner knows of one only
     play.run()
     output = Path(spec["folder"], "artifacts", "play", "stdout")
-    text = "\n".join(said) or (output.read_text(encoding="utf-8", errors="replace") if output.exists() else "")
+    text = "\n".join(printed) or (output.read_text(encoding="utf-8", errors="replace") if output.exists() else "")
     tell({"is": "ended", "code": play.rc, "status": play.status, "said": text[-4000:]})
 
 

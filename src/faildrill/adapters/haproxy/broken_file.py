@@ -164,11 +164,11 @@ class BrokenFile(OfBrokenFile):
         now = await self._standing()
         if now.worker != before["worker"]:
             return []  # another worker has them from its file
-        seen = await self._servers()
+        servers = await self._servers()
         return [
-            f"{backend}/{name} is {seen[backend, name].state}, weight {seen[backend, name].weight}; it was "
+            f"{backend}/{name} is {servers[backend, name].state}, weight {servers[backend, name].weight}; it was "
             f"{one.state}, weight {one.weight}"
-            for (backend, name), one in self._changed(before, seen)
+            for (backend, name), one in self._changed(before, servers)
         ]
 
     async def _standing(self) -> Standing:
@@ -189,8 +189,8 @@ class BrokenFile(OfBrokenFile):
         changed = []
         for at, values in former.items() if isinstance(former, dict) else ():
             backend, _, name = at.partition("/")
-            one = Server(*(int(str(value)) for value in values)) if isinstance(values, list) else None
+            before_it = Server(*(int(str(value)) for value in values)) if isinstance(values, list) else None
             is_now = now.get((backend, name))
-            if one and is_now and (one.weight, one.states) != (is_now.weight, is_now.states):
-                changed.append(((backend, name), one))
+            if before_it and is_now and (before_it.weight, before_it.states) != (is_now.weight, is_now.states):
+                changed.append(((backend, name), before_it))
         return changed

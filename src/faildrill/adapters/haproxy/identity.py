@@ -189,8 +189,8 @@ class Identity(Kind):
                 fresh = {
                     match[1] for line in descriptors if (match := _ours(port).search(line))
                 } & writers.keys() - listed
-                for one in fresh:
-                    writers[one].transport.abort()
+                for descriptor in fresh:
+                    writers[descriptor].transport.abort()
                 listed |= fresh
                 began = loop.time() if fresh else began
                 await asyncio.sleep(_LET_IN / 10)

@@ -167,8 +167,8 @@ class Query(_Bounded):
         bad = {name: value for name, value in values.items() if self._out_of_bounds(value)}
         if not bad:
             return None
-        said = ", ".join(f"{value:g}{f' for {name}' if name else ''}" for name, value in list(bad.items())[:3])
-        return f"{self.url}: {self.query} is {said}, not {self._bounds()}"
+        shown = ", ".join(f"{value:g}{f' for {name}' if name else ''}" for name, value in list(bad.items())[:3])
+        return f"{self.url}: {self.query} is {shown}, not {self._bounds()}"
 
 
 class Quiet(_Asks):

@@ -94,14 +94,14 @@ def _uncompressed(content: bytes, coding: str) -> bytes:
 
 def _members(content: bytes, window: int) -> bytes:
     """Read all members of a compressed file (RFC 1952, 2.2), each to its end; zlib.error where it is none."""
-    found = bytearray()
+    unpacked = bytearray()
     for _ in range(_MOST_MEMBERS):
         if not content:
-            return bytes(found)
+            return bytes(unpacked)
         reading = zlib.decompressobj(window)
         # One byte more than allowed tells that it is too large, without ever holding what a bomb unpacks to.
-        found += reading.decompress(content, LARGEST - len(found) + 1)
-        if len(found) > LARGEST:
+        unpacked += reading.decompress(content, LARGEST - len(unpacked) + 1)
+        if len(unpacked) > LARGEST:
             raise Unreadable("an answer of more than 1 MiB")
         if not reading.eof:
             raise Unreadable("a compressed answer that is cut short")

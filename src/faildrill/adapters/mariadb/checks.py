@@ -75,7 +75,7 @@ class Servers(Kind):
                 continue
             answers += [Checked(what, ok=True, told=str(sight.nodes[name]).removeprefix(f"{name} "))]
             answers += [_replication(f"{what} GTID", node), *_rights(what, node, self.target)]
-        heard = {name: one for name, one in by_name.items() if not one.silent}
+        heard = {name: answered for name, answered in by_name.items() if not answered.silent}
         return [*answers, *_together(self.target, sight, heard)]
 
 

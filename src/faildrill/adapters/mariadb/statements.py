@@ -128,8 +128,10 @@ async def left_of(mariadb: MariaDB, run: str, within: float) -> tuple[list[Left]
     by_member = dict(
         zip(names, await asyncio.gather(*(_left(mariadb, name, run, within) for name in names)), strict=True)
     )
-    left = [one for found in by_member.values() if not isinstance(found, str) for one in found]
-    return left, {name: found for name, found in by_member.items() if isinstance(found, str)}
+    left = [
+        statement for left_there in by_member.values() if not isinstance(left_there, str) for statement in left_there
+    ]
+    return left, {name: trouble for name, trouble in by_member.items() if isinstance(trouble, str)}
 
 
 async def end_left(errand: Errand) -> None:

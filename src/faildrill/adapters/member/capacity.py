@@ -35,7 +35,7 @@ class Capacity(Kind):
         """Look at every member, and name those that are not up."""
         members = list(self.group.members.values())
         lacking_of = await asyncio.gather(*(self.lacks(member, given) for member in members))
-        lacking = [f"{one.name} {lacks}" for one, lacks in zip(members, lacking_of, strict=True) if lacks]
+        lacking = [f"{member.name} {lacks}" for member, lacks in zip(members, lacking_of, strict=True) if lacks]
         up = len(members) - len(lacking)
         if up >= self.at_least:
             return None
@@ -74,8 +74,8 @@ class Members(Kind):
         capacity = Capacity(group=self.target, at_least=1)
         lacking = await asyncio.gather(*(capacity.lacks(member, given) for member in members))
         return [
-            Checked(f"{self.target.name}/{one.name}", not lacks, lacks or "is up", _remedy(one, lacks))
-            for one, lacks in zip(members, lacking, strict=True)
+            Checked(f"{self.target.name}/{member.name}", not lacks, lacks or "is up", _remedy(member, lacks))
+            for member, lacks in zip(members, lacking, strict=True)
         ]
 
 

@@ -104,8 +104,8 @@ class _OneOfGroup(Kind):
         if state != "running" or address is None:
             return Observed(state == "running", f"{self.member} is {state}", {"state": state}, word_of=ITS_REACH)
         if await is_held(address):
-            told = f"{self.member} is running, says its reach, and what listens at {address} is stopped"
-            return Observed(holds=False, because=told, evidence={"state": state})
+            because = f"{self.member} is running, says its reach, and what listens at {address} is stopped"
+            return Observed(holds=False, because=because, evidence={"state": state})
         why = await unaccepting(address, min(_PATIENCE, given.timeout / 2))
         takes = f"accepts no connection at {address}: {why}" if why else f"accepts connections at {address}"
         return Observed(not why, f"{self.member} is running and {takes}", {"state": state, "accepts": not why})
@@ -125,7 +125,7 @@ class _OneOfGroup(Kind):
             [where],
             f"SIG{self._signal} to all of {where}",
             f"{back}; it is to accept connections again",
-            [one for one in others if one != where],
+            [other for other in others if other != where],
         )
 
     def limit(self) -> float | None:

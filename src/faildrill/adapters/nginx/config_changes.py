@@ -74,8 +74,8 @@ class _OfNginx(OfFile):
         return []
 
     async def _refuse_another(self, given: Given) -> list[JsonValue]:
-        told = await self.acts_through(given)
-        if wrong := [*told.differs, *told.silent]:
+        answers = await self.acts_through(given)
+        if wrong := [*answers.differs, *answers.silent]:
             raise ActionRefused("; ".join(wrong))
         return await self._refuse_unloaded(given.timeout * SHARE / 2)
 
@@ -212,10 +212,10 @@ class Upstream(_OfNginx):
     async def lasts(self, before: Captured, given: Given) -> Observed:
         """See the line, loaded; nobody is asked, as twenty requests are a load of their own."""
         _, line = self._line(await self._text())
-        told = line.strip()
+        written = line.strip()
         if line != self._wanted(line):
-            return Observed(holds=False, because=f"{self.file} has {told}")
-        return await self._seen_loaded(before, f"{told} is loaded", f"{told} is not loaded yet")
+            return Observed(holds=False, because=f"{self.file} has {written}")
+        return await self._seen_loaded(before, f"{written} is loaded", f"{written} is not loaded yet")
 
     async def found(self, before: Captured, given: Given) -> Found:
         """Compare the line and all others with what they were, and with what this made of the one."""
@@ -239,10 +239,10 @@ class Upstream(_OfNginx):
     async def restored(self, before: Captured, given: Given) -> Observed:
         """See the line as it was, and workers that were started since."""
         _, line = self._line(await self._text())
-        told = line.strip()
+        written = line.strip()
         if line != before["line"]:
-            return Observed(holds=False, because=f"{self.file} has {told}")
-        return await self._seen_loaded(before, f"{told} is loaded", f"{told} is not loaded yet")
+            return Observed(holds=False, because=f"{self.file} has {written}")
+        return await self._seen_loaded(before, f"{written} is loaded", f"{written} is not loaded yet")
 
     async def preview(self, given: Given) -> Preview:
         """Read what would be changed now."""
@@ -367,8 +367,8 @@ class BrokenFile(OfBrokenFile, _OfNginx):
         return Observed(there, f"its master {'goes on' if there else 'is another process'}")
 
     async def _loaded(self, before: Captured, given: Given) -> Observed:
-        told = f"{self.file} is good again"
-        return await self._seen_loaded(before, told, f"{told}, and not loaded yet")
+        good = f"{self.file} is good again"
+        return await self._seen_loaded(before, good, f"{good}, and not loaded yet")
 
 
 def _with_line(text: str, number: int, line: str) -> str:

@@ -101,7 +101,9 @@ class Read:
                     self.unread.append(Unread(where, f"`{word}={value[:_SHOWN]}` is nothing that NGINX takes there"))
 
     def _tell_of_strangers(self, name: str, block: list[Block]) -> None:
-        for directive in dict.fromkeys(found["directive"] for found in block if not _is_understood(found)):
+        for directive in dict.fromkeys(
+            directive_left["directive"] for directive_left in block if not _is_understood(directive_left)
+        ):
             why = f"`{directive}` is not among NGINX's own directives: how servers are chosen can't be known"
             self.unread.append(Unread(f"upstream {name}", why))
 
@@ -268,7 +270,7 @@ def _host(written: str) -> str:
 
 
 def _pairs(args: Iterable[str]) -> dict[str, str]:
-    return dict(one.split("=", 1) for one in args if "=" in one)
+    return dict(word_given.split("=", 1) for word_given in args if "=" in word_given)
 
 
 def _number(text: str) -> int | None:

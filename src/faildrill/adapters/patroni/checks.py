@@ -18,12 +18,12 @@ class Patroni(Kind):
         name = self.target.name
         answers = [
             Checked(
-                f"{name}/{one} Patroni",
+                f"{name}/{member} Patroni",
                 node.status is not None,
-                str(node).removeprefix(f"{one} "),
-                "" if node.status else _remedy(node.silent, self.target.members[one].api),
+                str(node).removeprefix(f"{member} "),
+                "" if node.status else _remedy(node.silent, self.target.members[member].api),
             )
-            for one, node in sorted(sight.nodes.items())
+            for member, node in sorted(sight.nodes.items())
         ]
         return [*answers, *whole(name, sight)]
 

@@ -69,15 +69,15 @@ class Configure(OfCluster):
         former = before["former"]
         if not isinstance(former, dict):
             raise ActionFailed("what was set before is not on record")
-        told = await self._told(self.set, given)
-        known = all(_is_known(now, self.set, former) for now in told.values())
+        configs = await self._told(self.set, given)
+        known = all(_is_known(now, self.set, former) for now in configs.values())
         others = (await self._once(patience(given))).strangers(before)
         whose: Literal["ours", "before", "others"] = "ours" if known and not others else "others"
-        if not others and all(now == former for now in told.values()):
+        if not others and all(now == former for now in configs.values()):
             whose = "before"
         body = json.dumps(former)
         remedy = f"curl -X PATCH -d '{body}' on /config of the leader of {self.cluster.name}"
-        return Found(whose, "; ".join([*others, self._in_words(told)]), str(self.set), remedy)
+        return Found(whose, "; ".join([*others, self._in_words(configs)]), str(self.set), remedy)
 
     async def undo(self, before: Captured, given: Given) -> None:
         """Give the former values back, and remove what was not set."""
@@ -119,8 +119,8 @@ class Configure(OfCluster):
             return observed
         sight = await self._once(patience(given))
         there = sight.synchronous
-        told = f"{', '.join(there)} is synchronous" if there else "no standby is synchronous"
-        return Observed(bool(there) == bool(wanted[_SYNCHRONOUS]), f"{observed.because}; {told}")
+        because = f"{', '.join(there)} is synchronous" if there else "no standby is synchronous"
+        return Observed(bool(there) == bool(wanted[_SYNCHRONOUS]), f"{observed.because}; {because}")
 
     def _all_have(self, wanted: Settings, told: dict[str, Settings]) -> Observed:
         expected = _former(wanted, wanted)

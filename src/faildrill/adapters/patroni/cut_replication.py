@@ -64,13 +64,13 @@ class CutReplication(OfCluster, OfLink):
         """See that the link does it; after a reset that nobody streams, and in a silence that nobody gets anything."""
         primary = str(before["primary"])
         now = await self._links(primary, given).link_now(primary)
-        found = f"the link to {primary} is {now}"
+        link = f"the link to {primary} is {now}"
         if now != self._wanted:
-            return Observed(holds=False, because=found, evidence={"mode": now.mode})
+            return Observed(holds=False, because=link, evidence={"mode": now.mode})
         got = {"reset": self._ended, "silent": self._silenced, "delayed": self._late}
-        seen = await got[self.how](before, given)
-        because = f"{found}; {seen.because}" if seen.because else found
-        return seen._replace(because=because, evidence={"mode": now.mode})
+        observed = await got[self.how](before, given)
+        because = f"{link}; {observed.because}" if observed.because else link
+        return observed._replace(because=because, evidence={"mode": now.mode})
 
     async def _late(self, before: Captured, given: Given) -> Observed:
         return Observed(holds=True, because="", word_of=IN_THE_PATH)
@@ -100,8 +100,8 @@ class CutReplication(OfCluster, OfLink):
         ]
         if stuck == standbys:
             return Observed(holds=True, because=f"{', '.join(standbys)} gets nothing of what {primary} has written")
-        told = "nothing was written meanwhile, so nobody else can tell"
-        return Observed(holds=True, because=told, word_of=IN_THE_PATH)
+        because = "nothing was written meanwhile, so nobody else can tell"
+        return Observed(holds=True, because=because, word_of=IN_THE_PATH)
 
     async def lasts(self, before: Captured, given: Given) -> Observed:
         """See that the link still does it; who streams from whom may change with what else is done."""
@@ -134,13 +134,13 @@ class CutReplication(OfCluster, OfLink):
         """See that it does, and that it carries what the primary writes, as the nodes tell it."""
         primary = str(before["primary"])
         now, former = await self._links(primary, given).link_now(primary), LinkMode.before(before)
-        found = f"the link to {primary} is {now}"
+        link = f"the link to {primary} is {now}"
         if now != former:
-            return Observed(holds=False, because=found)
+            return Observed(holds=False, because=link)
         if former != OPEN:
-            return Observed(holds=True, because=found, word_of=IN_THE_PATH)
-        seen = await self._carried(before, given)
-        return seen._replace(because=f"{found}; {seen.because}")
+            return Observed(holds=True, because=link, word_of=IN_THE_PATH)
+        observed = await self._carried(before, given)
+        return observed._replace(because=f"{link}; {observed.because}")
 
     async def _carried(self, before: Captured, given: Given) -> Observed:
         """See each standby stream, by the primary's word as well, and get what is written; else only the path tells."""

@@ -39,8 +39,8 @@ class OfCluster(OfStore[Sight]):
         asked = asyncio.gather(*(self._system(name, within) for name in self.cluster.members))
         sight, systems = await asyncio.gather(self._once(within), asked)
         answers = Told([], [], [])
-        for name, (said, because) in zip(self.cluster.members, systems, strict=True):
-            self._compare(sight.nodes[name], said, because, answers)
+        for name, (identifier, because) in zip(self.cluster.members, systems, strict=True):
+            self._compare(sight.nodes[name], identifier, because, answers)
         return answers
 
     def _compare(self, node: Node, said: str, because: str, told: Told) -> None:

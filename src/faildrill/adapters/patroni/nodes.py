@@ -67,7 +67,7 @@ class Observer:
         """Read the configuration that all members share; CannotSee when none tells it, or two tell different ones."""
         configs = await self.configurations(cluster, within)
         (first, config), *others = configs.items()
-        if (other := next((name for name, found in others if found != config), None)) is not None:
+        if (other := next((name for name, other_config in others if other_config != config), None)) is not None:
             raise CannotSee(f"{first} and {other} tell different configurations: not all have read the newest one yet")
         return config
 

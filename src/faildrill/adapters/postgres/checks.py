@@ -101,11 +101,11 @@ def _told(what: str, login: Login, seen: _Seen, *, writes: bool, clock: Checked)
     if writes:
         do = "see which server the load balancer sends writes to" if seen.standby else ""
         answers.append(Checked(f"{what} takes writes", not seen.standby, role, do))
-        told = f"{login.user} {seen.apart}: it gets in when users find no slot free" if seen.apart else "as every user"
+        words = f"{login.user} {seen.apart}: it gets in when users find no slot free" if seen.apart else "as every user"
         do = "give the application's `user`, or one with no more rights than it has" if seen.apart else ""
-        return [*answers, Checked(f"{what} treats {login.user} as its users", not seen.apart, told, do)]
+        return [*answers, Checked(f"{what} treats {login.user} as its users", not seen.apart, words, do)]
     rights = {"pg_monitor": seen.monitor, "EXECUTE ON FUNCTION pg_control_system()": seen.control}
     missing = [name for name, granted in rights.items() if not granted]
-    told = f"{login.user} may ask for lag and identity" if not missing else f"{login.user} lacks {', '.join(missing)}"
+    words = f"{login.user} may ask for lag and identity" if not missing else f"{login.user} lacks {', '.join(missing)}"
     grants = "; ".join(f"GRANT {name} TO {login.user}" for name in missing)
-    return [*answers, Checked(f"{what} answers our questions", not missing, told, grants)]
+    return [*answers, Checked(f"{what} answers our questions", not missing, words, grants)]

@@ -58,10 +58,10 @@ async def first_fit(
     if session == "prefer-standby":
         rounds += [(endpoint, "any") for endpoint in endpoints]
     failed: OSError = NotThis(f"no server is {session}")
-    for one, wanted in rounds:
+    for endpoint_tried, wanted in rounds:
         try:
-            async with asyncio.timeout(one.within or (_EACH if len(endpoints) > 1 else None)):
-                connection = await begin(one)
+            async with asyncio.timeout(endpoint_tried.within or (_EACH if len(endpoints) > 1 else None)):
+                connection = await begin(endpoint_tried)
                 try:
                     if wanted == "any" or (await role(connection)).fits(wanted):
                         return connection

@@ -236,7 +236,7 @@ def _by_a_pooler(error: BaseException) -> Seen | None:
     """Tell what an error of PgBouncer's own proves; None of any other."""
     if not isinstance(error, Said | asyncpg.PostgresError) or _said_in(error):
         return None
-    return next((Seen(outcome, detail=told) for words, outcome, told in _POOLER if words in str(error)), None)
+    return next((Seen(outcome, detail=detail) for words, outcome, detail in _POOLER if words in str(error)), None)
 
 
 def _proven(error: BaseException) -> Seen:

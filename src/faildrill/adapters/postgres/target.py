@@ -17,10 +17,10 @@ def _hosts(text: str) -> str:
     """Accept what libpq takes for `host`: names and addresses, or folders of Unix sockets, separated by commas."""
     if "=" in text or "://" in text:
         raise ValueError("a connection string is given as `dsn`, and `host` names hosts")
-    for one in (part.strip() for part in text.split(",")):
+    for part in (part.strip() for part in text.split(",")):
         # libpq-connect, `host`: empty is the default socket, and what begins with / or @ is the folder of one.
-        if one and one[0] not in "/@":
-            a_host(one)
+        if part and part[0] not in "/@":
+            a_host(part)
     return text
 
 
@@ -93,7 +93,7 @@ class Database(Target, Libpq):
     @property
     def addresses(self) -> list[str]:
         """Where users reach it, as far as `host` and `port` tell."""
-        hosts, ports = [one for one in self.host.split(",") if one], self.ports or ["5432"]
+        hosts, ports = [name for name in self.host.split(",") if name], self.ports or ["5432"]
         return [f"{host}:{port}" for host, port in zip(hosts, ports * len(hosts), strict=False)]
 
     @property

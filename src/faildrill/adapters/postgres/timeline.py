@@ -35,7 +35,7 @@ class Timeline(EveryNode):
     async def look(self, given: Given) -> Seen:
         """Ask all nodes at once."""
         nodes = await self._each(given, _timeline, "faildrill timeline")
-        highest = max(told for told in [0, *nodes.values()] if isinstance(told, int))
+        highest = max(number for number in [0, *nodes.values()] if isinstance(number, int))
         if not highest:
             detail = "; ".join(["no writer", *(f"{name} {says or 'in recovery'}" for name, says in nodes.items())])
             return unheard(nodes) or Seen(Outcome.WRONG, detail=detail[:_LONGEST])

@@ -168,13 +168,13 @@ class Kill(_OfProcess):
         if _former(before) is not None:
             return Observed(holds=False, because=f"process {before['pid']} of {self.called} is there")
         other = await self.find()
-        told = f"process {other.pid} took its place" if other else "nobody took its place"
-        told = f"process {before['pid']} of {self.called} is gone, and {told}"
+        because = f"process {other.pid} took its place" if other else "nobody took its place"
+        because = f"process {before['pid']} of {self.called} is gone, and {because}"
         if self.address is None or await is_dark(self.address, min(_PATIENCE, given.timeout / 2)):
-            return Observed(holds=True, because=told)
+            return Observed(holds=True, because=because)
         taken = _is_younger(await listeners(self.address), before)
         words = "which was not there before" if taken else "so nobody was cut off"
-        return Observed(taken, f"{told}; somebody takes connections at {self.address}, {words}")
+        return Observed(taken, f"{because}; somebody takes connections at {self.address}, {words}")
 
     def _signal(self, process: Process, within: float) -> None:
         tree.end(process, within)

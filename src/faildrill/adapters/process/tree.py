@@ -45,7 +45,7 @@ def end(root: Process, within: float) -> None:
     there = tree(root)
     for process in there:
         send(process, signal.SIGKILL)
-    while left := [one.pid for one in there if (now := look(one.pid)) and now.identity == one.identity]:
+    while left := [former.pid for former in there if (now := look(former.pid)) and now.identity == former.identity]:
         if time.monotonic() > deadline:
             raise TimeoutError(f"processes {left} do not end")
         time.sleep(_PAUSE)

@@ -82,7 +82,7 @@ REASONS: Final = (
         "wait ten seconds; else see that it announces an address at which Sentinels reach it",
     ),
     Reason(
-        lambda store, node: _first(one for one in store.views(node) if one.flag),
+        lambda store, node: _first(seen_by for seen_by in store.views(node) if seen_by.flag),
         "{name} {flag} for Sentinel {where}",
         "see that the Sentinel reaches {address}, with a password that holds there",
     ),

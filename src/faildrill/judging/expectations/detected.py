@@ -91,17 +91,17 @@ class Detected(Kind):
         answered = looks.sample(self.of, place).answered
         off = _last_sent(looks, lambda part: part.is_look & ~alarm(part) & (part.answered <= answered))
         since = max(step.began, off if off is not None else 0)
-        told = f"{bounded(max(since - step.effect, 0), answered - step.began)} after it: {self._words(looks, place)}"
+        after = f"{bounded(max(since - step.effect, 0), answered - step.began)} after it: {self._words(looks, place)}"
         cited = f"sample:{self.of}:{evidence.number(self.of, place)}"
         limit = nanoseconds(self.within)
         # The latest it can have been, from the earliest that the step can have taken effect: within the limit
         # whatever was so.
         if answered - step.began <= limit:
-            return holds(told, cited)
+            return holds(after, cited)
         # The earliest it can have been, from the latest moment of the effect: beyond the limit whatever was so.
         if since - step.effect > limit and not self._blind(evidence, step):
-            return broken(told, cited)
-        because = f"{told}; {self._blind(evidence, step) or 'the limit lies between'}"
+            return broken(after, cited)
+        because = f"{after}; {self._blind(evidence, step) or 'the limit lies between'}"
         return cannot_tell(because, f"probe {self.of} faster, or set a limit with room for the step itself", cited)
 
     def _unnoticed(self, evidence: Evidence, step: "_Step") -> Weighed:

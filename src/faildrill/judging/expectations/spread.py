@@ -139,5 +139,5 @@ def _beside(weighed: Weighed, kept: list[Kept]) -> Weighed:
 def in_words(spread: Spread) -> str:
     """Say who got how much: `pay1 78.2% (33.3% due)`, those farthest off first."""
     names = sorted(spread.shares, key=lambda name: -abs(spread.shares[name].part - spread.shares[name].due))
-    told = [f"{name} {spread.shares[name].part:.1%} ({spread.shares[name].due:.1%} due)" for name in names[:_SHOWN]]
-    return ", ".join(told) + (f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else "")
+    shares = [f"{name} {spread.shares[name].part:.1%} ({spread.shares[name].due:.1%} due)" for name in names[:_SHOWN]]
+    return ", ".join(shares) + (f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else "")

@@ -82,8 +82,8 @@ def _database(plan: HostsPlan, name: str) -> dict[str, Any]:
 def _targets(plan: HostsPlan) -> dict[str, Any]:
     login = {"user": "faildrill", "password": f"file:{plan.password_file('faildrill')}"}
     members = {
-        one: {"api": f"http://{LOOPBACK}:{plan.port(f'{one} role')}", "host": LOOPBACK, "port": plan.port(one)}
-        for one in DATABASE_HOSTS
+        host: {"api": f"http://{LOOPBACK}:{plan.port(f'{host} role')}", "host": LOOPBACK, "port": plan.port(host)}
+        for host in DATABASE_HOSTS
     }
     return {
         "services": {"payments": f"http://{LOOPBACK}:{plan.port('payments')}"},

@@ -84,4 +84,4 @@ def read(folder: Path, origin: int) -> dict[str, Looks]:
 
     Raises JournalDamaged when the names beside the samples are not what was written.
     """
-    return {probe: Looks(probe, found, origin) for probe, found in columns.load(folder).items()}
+    return {probe: Looks(probe, of_probe, origin) for probe, of_probe in columns.load(folder).items()}

@@ -149,12 +149,12 @@ def _magnified(result: Result, looks: Mapping[str, Looks], zero: float) -> list[
     """Draw the longest outage of each of the first probes that have one."""
     headline_figures = result.headline
     first = (
-        [one for one in (headline_figures.outage, headline_figures.failback) if one is not None]
+        [known for known in (headline_figures.outage, headline_figures.failback) if known is not None]
         if headline_figures
         else []
     )
     own = [longest_dark for figures in result.probes if (longest_dark := longest_of(figures.outages)) is not None]
-    longest = [*first, *(one for one in own if one not in first)]
+    longest = [*first, *(dark for dark in own if dark not in first)]
     every = {probe.probe: probe.every for probe in result.probes}
     magnified = []
     for outage in longest[:_MAGNIFIED]:

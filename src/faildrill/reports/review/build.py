@@ -180,7 +180,7 @@ def _resolution(facts: Facts) -> Iterator[Line]:
         if step.undo and step.undo != "not needed":
             because = f": {step.undo_because}" if step.undo_because else ""
             yield Line(f"{step.name}, put back: {step.undo}{because}", cited)
-    if not any(one.undo for one in result.steps):
+    if not any(done.undo for done in result.steps):
         yield Line("Nothing had to be put back.", ("result:steps",))
 
 

@@ -30,13 +30,13 @@ def shown(lines: Sequence[Line], most: int) -> list[Line]:
     What people wrote is never cut because a run has much to tell.
     """
     room = {"": most, "people": most}
-    found = []
+    kept = []
     for line in lines:
         whose = "people" if line.by else ""
         room[whose] -= 1
         if room[whose] >= 0:
-            found.append(line)
-    return found
+            kept.append(line)
+    return kept
 
 
 @dataclass(frozen=True)

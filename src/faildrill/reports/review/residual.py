@@ -58,12 +58,12 @@ def lines(facts: Facts) -> Iterator[Line]:
         yield Line("not known: the probes were not seen good before, or nothing was seen put back", cited)
     else:
         comparisons = list(compared(facts, parts))
-        for comparison in (one for one in comparisons if one.state == "not as before"):
+        for comparison in (unlike for unlike in comparisons if unlike.state == "not as before"):
             yield Line(
                 f"{comparison.state}: {comparison.what} of {comparison.probe}: {comparison.because}", cited, level="bad"
             )
         for state in ("no difference seen", "not known"):
-            alike = [f"{one.what} of {one.probe} ({one.because})" for one in comparisons if one.state == state]
+            alike = [f"{same.what} of {same.probe} ({same.because})" for same in comparisons if same.state == state]
             if alike:
                 yield Line(f"{state}: {'; '.join(alike)}", cited)
     yield from surroundings_lines.lines(facts.around)

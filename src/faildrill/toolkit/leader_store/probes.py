@@ -54,11 +54,11 @@ class WritersProbe(OfStore[S]):
 
 def tried(says: Mapping[str, str]) -> Seen:
     """Tell what a look saw that tried every node: `says` is why each takes no writes, empty where it does."""
-    who = sorted(name for name, said in says.items() if not said)
+    who = sorted(name for name, trouble in says.items() if not trouble)
     if len(who) == 1:
         # Now, not when the first answered: that exactly one takes writes was known only with the last answer.
         return Seen(Outcome.OK, who[0], answered=time.monotonic_ns())
     first = f"{len(who)} writers" if who else "no writer"
-    others = [f"{name} {said}" for name, said in sorted(says.items()) if said]
+    others = [f"{name} {trouble}" for name, trouble in sorted(says.items()) if trouble]
     undecided = None if who else unheard(says)
     return undecided or Seen(Outcome.WRONG, ",".join(who), "; ".join([first, *others])[:_LONGEST])

@@ -51,7 +51,7 @@ class Reason:
 def follows_another(whom: Callable[[Any, Any], str | None]) -> Reason:
     """Return the row for a node that follows another declared one than the leader; `whom` tells its name."""
     return Reason(
-        lambda store, node: (found := whom(store, node)) != store.leader and found,
+        lambda store, node: (followed := whom(store, node)) != store.leader and followed,
         "{name} follows {it}",
         "have it follow {leader}, if nobody wanted that",
     )

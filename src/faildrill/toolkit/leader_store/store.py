@@ -128,7 +128,9 @@ class LeaderStore(ABC, Generic[N]):
         """Tell what there is instead of one leader; asked where `leader` is None."""
         count, words = len(self.leading), self.WORDS
         first = f"{count} {words.several}s" if count else f"no {words.several}"
-        return [Lack(told) for told in (first, *sorted(str(node) for node in self.nodes.values() if not node.leads))]
+        return [
+            Lack(because) for because in (first, *sorted(str(node) for node in self.nodes.values() if not node.leads))
+        ]
 
     def candidates(self) -> list[str]:
         """List the nodes that could take over now, sorted."""
@@ -169,7 +171,7 @@ class LeaderStore(ABC, Generic[N]):
         Where somebody could have taken over then (`able`), somebody must be able to again.
         """
         if self.leader is None:
-            return [one.told for one in self.headless()]
+            return [gap.told for gap in self.headless()]
         healthy = self.WORDS.healthy
         there = sorted(name for name, was in before["members"].items() if was in healthy and name in self.others)
         gone = [lack for name in there if (lack := self.why_not(name))]
