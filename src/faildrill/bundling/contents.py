@@ -39,6 +39,7 @@ _WORDS: Final = (".jsonl", ".json", ".names", ".spread")
 _LONGEST_LINE: Final = 1 << 26
 _PIECE: Final = 1 << 22
 _OVERLAP: Final = 1 << 20
+"""Bytes of a piece that are looked through again with the next: a secret may lie across the two."""
 _README: Final = b"""These are the records of failover drills, as faildrill wrote them.
 
     sha256sum -c SHA256SUMS              are all files as they were when this was made?

@@ -32,7 +32,9 @@ def serve(listen: str, made: Made) -> None:
     with _ended_by_signals() as ending, _opened(host, port, made) as server:
         there = f"[{host}]" if ":" in host else host
         click.echo(f"metrics at http://{there}:{server.server_port}{PATH}")
-        serving = threading.Thread(target=server.serve_forever, args=(0.1,), daemon=True)
+        serving = threading.Thread(
+            target=server.serve_forever, args=(0.1,), daemon=True
+        )  # looks ten times a second whether it is to end
         serving.start()
         ending.wait()
         server.shutdown()

@@ -12,6 +12,7 @@ from faildrill.reports import headline, wording
 
 FILE: Final = "junit.xml"
 _PROPERTY_OUTAGES: Final = 50
+"""Outages that are listed as properties: a page of a CI server shows all of them."""
 
 
 def render(result: Result) -> bytes:

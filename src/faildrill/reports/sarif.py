@@ -24,6 +24,7 @@ def render(audit: Audit, file: str) -> str:
     run = {
         "tool": {"driver": driver},
         "columnKind": "unicodeCodePoints",
+        # What stands before the last slash is a category to GitHub: an audit of another place doesn't close these.
         "automationDetails": {"id": f"faildrill-audit/{audit.environment}/"},
         "invocations": [{"executionSuccessful": True, "endTimeUtc": _utc(audit.at)}],
         "results": [_result(remark, file) for remark in audit.remarks],

@@ -27,6 +27,7 @@ _RESULTS: Final = {
 _WELL: Final = ("done", "met", "verified", "not witnessed")
 _PURPOSE: Final = {"faildrill.purpose": "drill"}
 """On everything that is sent: whoever finds an error there sees that somebody did this on purpose."""
+# Version ff is none, and a later one may have more behind (W3C Trace Context, 3.2.2).
 _TRACEPARENT: Final = re.compile(r"(?!ff)[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(?:-.*)?")
 _MILLISECOND: Final = 1_000_000
 

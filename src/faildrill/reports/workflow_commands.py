@@ -12,7 +12,9 @@ from faildrill.judging.result import Finding, Verdict
 from faildrill.reports import wording
 
 _MOST: Final = 10
+"""Annotations of a kind that GitHub keeps of a step; it drops the others without a word."""
 _LARGEST: Final = 1 << 20
+"""Bytes of a summary that GitHub takes."""
 _MORE: Final = "\n\nand more: see the report\n"
 
 
