@@ -1,8 +1,14 @@
-"""The control socket of a lab's supervisor with a liar in front of it: what reaches members, on its own word."""
+"""The control socket of a lab's supervisor with a liar in front of it: what reaches members, on its own word.
+
+Where no lab runs, `Members` answers there: it holds what it was told, and does nothing to anybody.
+"""
 
 import asyncio
 import json
-from typing import Final
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any, Final
 
 from support.liars.between import Wire
 
@@ -18,6 +24,7 @@ _OTHERS: Final = {
     "m2": "m1",
 }
 """By member of a lab, another one of its group."""
+_SIGNALLED: Final = {**_BECOMES, "CONT": "running"}
 _LOOKS: Final = ("status", "wait", "steady")
 
 
@@ -54,3 +61,39 @@ WIRE: Final = Wire(
     no=b'{"ok": false, "error": "not now"}\n',
     pretended=_pretended,
 )
+
+
+class Members:
+    """Two members in no process: what state each is in, and what the link to it does."""
+
+    def __init__(self, one: str, other: str) -> None:
+        self.states = {one: "running", other: "running"}
+        self.links = {one: "open", other: "open"}
+
+    async def truth(self) -> tuple[dict[str, str], dict[str, str]]:
+        """Return the states and the links."""
+        return dict(self.states), dict(self.links)
+
+    @asynccontextmanager
+    async def served(self, socket: Path) -> AsyncIterator[None]:
+        """Answer as the supervisor of a lab does."""
+
+        async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            self._obey(json.loads(await reader.readline()))
+            nodes = {name: {"state": state} for name, state in self.states.items()}
+            links = {name: {"mode": mode, "delay_ms": 0} for name, mode in self.links.items()}
+            writer.write(json.dumps({"ok": True, "nodes": nodes, "links": links}).encode() + b"\n")
+            await writer.drain()
+            writer.close()
+
+        async with await asyncio.start_unix_server(handle, socket):
+            yield
+
+    def _obey(self, request: dict[str, Any]) -> None:
+        match request:
+            case {"op": "signal", "node": name, "signal": signal}:
+                self.states[name] = _SIGNALLED[signal]
+            case {"op": "start", "node": name}:
+                self.states[name] = "running"
+            case {"op": "link", "name": name, "mode": mode}:
+                self.links[name] = mode

@@ -1,16 +1,25 @@
 """Replication that was cut is put back when its nodes tell so, and not on the word of whatever is in the path alone."""
 
 import asyncio
-from dataclasses import dataclass, replace
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path as FilePath
 from typing import Any, cast
 
 import pytest
 
 from faildrill.adapters.patroni.cut_replication import CutReplication
+from faildrill.adapters.postgres.target import Cluster
 from faildrill.kinds.call_context import CallContext
 from faildrill.ports import Captured, Observed, Reach
 from faildrill.ports.target import KindUse, Member
 from faildrill.toolkit.links import IN_THE_PATH, OPEN, LinkMode
+from support.liars import supervisor
+from support.liars.between import Where
+from support.liars.lies import LIES
+from support.liars.stands import Stand
+from support.liars.supervisor import Members
 from unit.adapters.patroni.two_nodes import TwoNodes, cluster, declared
 
 BEFORE: Captured = {"primary": "pg1", "streaming": ["pg2"], "mode": "open", "delay_ms": 0, "jitter_ms": 0}
@@ -127,3 +136,47 @@ def test_the_nodes_prove_that_it_carries_or_a_probe_must(nodes: TwoNodes, how: s
 def test_what_says_that_it_is_cut_still_is_believed() -> None:
     seen = restored(TwoNodes(grows=10), "silent", LinkMode("blackhole"))
     assert (seen.holds, seen.because) == (False, "the link to pg1 is blackhole")
+
+
+@dataclass
+class OverLinks(TwoNodes):
+    """Two nodes whose connection is over the link to pg1: it ends when that is cut."""
+
+    members: Members = field(default_factory=lambda: Members("pg1", "pg2"))
+
+    def status(self, name: str) -> dict[str, Any]:
+        is_open = self.members.links["pg1"] == "open"
+        self.sends = "streaming" if is_open else ""
+        self.standby = {} if is_open else {"replication_state": "starting"}
+        return super().status(name)
+
+
+@pytest.mark.parametrize(("lie", "verdict"), [("honest", "PASSED"), ("does it to another as well", "UNSAFE")])
+def test_a_link_of_another_node_that_was_cut_as_well_is_noticed(lie: str, verdict: str, tmp_path: FilePath) -> None:
+    (tmp_path / "run").mkdir()
+    nodes, socket, places = OverLinks(grows=10), tmp_path / "real.sock", list[Cluster]()
+
+    @asynccontextmanager
+    async def serves() -> AsyncIterator[None]:
+        async with cluster(nodes) as both, nodes.members.served(socket):
+            places.append(both)
+            yield
+
+    def params(found: Mapping[str, Where]) -> dict[str, Any]:
+        place = places[0].model_dump(mode="json")
+        for one in place["members"].values():
+            one["reach"] = {"kind": "lab.supervisor", "params": {"socket": str(found["socket"])}}
+        return {"cluster": place, "how": "reset"}
+
+    stand = Stand(
+        "patroni.cut_replication",
+        supervisor.WIRE,
+        {"socket": (socket, socket)},
+        params,
+        nodes.members.truth,
+        undo_within=1.5,
+        hold=0.2,
+        serves=serves,
+    )
+    cell = asyncio.run(stand.walked(next(one for one in LIES if one.name == lie), tmp_path))
+    assert (cell.wrong, cell.verdict) == ([], verdict), "\n".join(cell.wrong)
