@@ -42,7 +42,7 @@ def part(when, events, since):  # from when to when it is, and the moments at wh
     return (*parts.get(when, step), [at for at, it in told if it["event"] in {"step.applying", "undo.started"}])
 
 
-def outages(alive, dark, hold):  # of each: at least, at most, the last life before, the first life after, dark by when
+def outages(alive, dark, hold, hi=NEVER):  # at least (begun by `hi`), at most, last life before, first after, dark by
     lefts, rights, groups, reached, over = [left for left, _ in alive], sorted(r for _, r in alive), [], -NEVER, -NEVER
     ends = [*itertools.accumulate((right for _, right in alive[::-1]), min, initial=NEVER)][::-1]  # the first, from each on
     for number, (left, right) in enumerate(dark):
@@ -53,17 +53,17 @@ def outages(alive, dark, hold):  # of each: at least, at most, the last life bef
         one = lives if lives == bisect.bisect_left(lefts, right) else -1 - number  # what no life touches or parts is one
         solid[one] = min(right, solid.get(one, (right,))[0]), max(left, solid.get(one, (0, left))[1])
         reached, over, groups[-1][2] = max(reached, right), max(over, after), max(groups[-1][2], after)
-    return [(max(0, *at_least(one, hold)), end - start, start, end, min(one.values())[0]) for start, one, end in groups]
+    return [(max(0, *at_least(one, hold, hi)), end - start, start, end, min(one.values())[0]) for start, one, end in groups]
 
 
-def at_least(solid, hold, since=-NEVER, until=-NEVER):
+def at_least(solid, hold, hi, since=-NEVER, until=-NEVER):
     for begun_by, still_at in sorted(solid.values()):
         since, until = (begun_by, still_at) if begun_by - until >= hold else (since, max(until, still_at))
-        yield until - since
+        yield until - since if since < hi else 0
 
 
 def weigh(looks, alive, dark, span, every, limit, hold, lo, hi, deeds):  # from `lo` to `hi` is the part that it is about
-    found = [(*it, {lo <= at < hi for at in deeds if it[2] < at <= it[4]} or {lo <= it[4] < hi}) for it in outages(alive, dark, hold)]
+    found = [(*it, {lo <= t < hi for t in deeds if it[2] < t <= it[4]} or {lo <= it[4] < hi}) for it in outages(alive, dark, hold, hi)]
     mine, theirs = ([it for it in found if it[5] == {whose}] for whose in (True, False))
     since = max(span[0], lo, *(it[3] for it in theirs if it[4] < lo and it[3] < NEVER))
     until = min(hi if any(it[2] < hi < it[3] for it in found) else min((b for a, b in alive if a >= hi), default=NEVER), span[1])

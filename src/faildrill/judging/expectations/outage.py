@@ -1,6 +1,7 @@
 """Expectations on how long a service may be dark, or too slow to be of use: each outage has two bounds."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Final, NamedTuple
 
 from pydantic import Field
@@ -150,8 +151,8 @@ class _Weighing:
         if time is None:
             return no_such_time(limits.when)
         everything = self._proofs.outages(limits.hold)
-        belonging = within(evidence, everything, limits.when)
-        earlier = [outage for outage in everything if outage not in belonging.perhaps and outage.first_dark < time[0]]
+        belonging, elsewhere = self._belonging(everything, time)
+        earlier = [outage for outage in elsewhere if outage.first_dark < time[0]]
         unproven = hidden(evidence, self._proofs, time, earlier, everything)
         return (
             self._broken(belonging.surely)
@@ -161,13 +162,39 @@ class _Weighing:
             or self._holds(belonging.surely, unproven)
         )
 
+    def _belonging(self, everything: list[Stretch], time: tuple[int, int]) -> tuple[Belonging, list[Stretch]]:
+        """Return which outages are of the part of the run that this is about, and which ones surely are not.
+
+        Of those that are not, what may be an outage of its own in their midst may be of that part all the same.
+        """
+        limits, evidence = self._limits, self._evidence
+        if limits.when == "whole":
+            return Belonging(everything, everything), []
+        surely, perhaps, elsewhere = list[Stretch](), list[Stretch](), list[Stretch]()
+        for whole, parts in zip(everything, self._proofs.resumed(limits.hold), strict=True):
+            mine = within(evidence, [whole, *parts[1:]], limits.when).perhaps
+            if whole in within(evidence, [whole], limits.when).surely:
+                # What may have begun after the part is not proven to be of an outage of the part.
+                own = max(part.at_least for part in parts if part is parts[0] or part.first_dark < time[1])
+                surely.append(replace(whole, at_least=own))
+                continue
+            perhaps += mine
+            if mine[:1] != [whole]:
+                elsewhere.append(replace(whole, first_good=whole.first_answer) if mine else whole)
+        return Belonging(surely, [*surely, *perhaps]), elsewhere
+
     def _undated(self, found: Belonging) -> Weighed | None:
         """Say that an outage may have followed what this is about, or something else, and would decide; or None."""
         for outage in found.perhaps:
-            if outage not in found.surely and (outage.at_most is None or outage.at_most > self._limits.at_most):
+            if outage not in found.surely and (outage.at_most is None or self._longest(outage) > self._limits.at_most):
                 because = f"{self._told(outage)}: nobody can tell whether it began{words(self._limits.when)}"
                 return cannot_tell(because, f"probe {self._limits.of} faster", *self._cited(outage))
         return None
+
+    def _longest(self, one: Stretch) -> int:
+        """Return how long an outage with both its ends can have been, with what the hold can hide, in ns."""
+        plan = self._evidence.plans[self._limits.of]
+        return max(one.at_most or 0, self._proofs.with_hidden(one, self._limits.hold, reach(plan)) or 0)
 
     def _broken(self, found: list[Stretch]) -> Weighed | None:
         longest = max(found, key=lambda one: one.at_least, default=None)
@@ -201,7 +228,7 @@ class _Weighing:
         for outage in found:
             if (outage.at_most or 0) <= beyond and not self._is_short(outage):
                 continue
-            longest = self._proofs.with_hidden(outage, hold, reach(self._evidence.plans[self._limits.of])) or 0
+            longest = self._longest(outage)
             if longest > limit:
                 unseen = f"were it dark unseen within {_show(hold)} of that, it lasted {_show(longest)}"
                 advice = "set a limit with room for the hold, or say `hold: 0s`"

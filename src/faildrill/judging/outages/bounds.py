@@ -9,7 +9,7 @@ to the last `still at` between which no interval of life could have its moment.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Final, NamedTuple
 
@@ -81,15 +81,11 @@ class Darkness:
         """
         if not len(self.dark.sample):
             return []
-        # Where no life lies between two dark intervals they share a window, and with it an outage.
         starts, ends = _windows(self.life, self.dark)
         parted = _parted(starts, self.dark)
-        # Life must have been proven for `hold` since the last answer before it: from its first good answer to its
-        # last good look.
-        first_of = parted & (starts - _before(ends, _UNSEEN) >= hold) if hold else parted
-        first_of[0] = True
+        first_of = _first_of(parted, starts, ends, hold)
         groups = np.cumsum(first_of) - 1
-        least = _at_least(self.life, self.dark, groups, hold)
+        least = _at_least(_chains(self.life, self.dark, groups, hold))
         edges = [*np.flatnonzero(first_of).tolist(), len(groups)]
         stretches = []
         for group, (first, end) in enumerate(pairwise(edges)):
@@ -98,6 +94,23 @@ class Darkness:
             shape = _Shape(int(least[group]), last_good, answers, 1 + int(np.count_nonzero(parted[first + 1 : end])))
             stretches.append(_stretch(self.looks, self.slow, Dark(*(column[members] for column in self.dark)), shape))
         return stretches
+
+    def resumed(self, hold: int = 0) -> list[list[Stretch]]:
+        """For each of `outages`, what may be outages of their own within it, in order: the first one begins as it does.
+
+        Of each two nobody can tell whether it was good for `hold` ns between. Each is given as if it had lasted to
+        the end of the whole; only what is proven of it is its own.
+        """
+        outages = self.outages(hold)
+        if not outages:
+            return []
+        starts, ends = _windows(self.life, self.dark)
+        groups = np.cumsum(_first_of(_parted(starts, self.dark), starts, ends, hold)) - 1
+        chains = _chains(self.life, self.dark, groups, hold)
+        found: list[list[Stretch]] = [[] for _ in outages]
+        for begun_by, still_at, last_good, group in zip(*(column.tolist() for column in chains), strict=True):
+            found[group].append(_resumed(outages[group], begun_by, still_at, last_good))
+        return found
 
     def apart(self) -> list[int]:
         """Return the numbers of as many samples as there are that prove it dark, life proven between each two."""
@@ -172,6 +185,15 @@ def _windows(life: Life, dark: Dark) -> tuple[Integers, Integers]:
     return before, after
 
 
+def _first_of(parted: Mask, starts: Integers, ends: Integers, hold: int) -> Mask:
+    """Tell which dark intervals begin an outage."""
+    # Where no life lies between two dark intervals they share a window, and with it an outage. Life must have been
+    # proven for `hold` since the last answer before it: from its first good answer to its last good look.
+    first_of: Mask = parted & (starts - _before(ends, _UNSEEN) >= hold) if hold else parted.copy()
+    first_of[0] = True
+    return first_of
+
+
 def _before(values: Integers, first: int) -> Integers:
     """For each place the largest value at the places before it."""
     return np.concatenate(([first], np.maximum.accumulate(values)[:-1]))
@@ -184,40 +206,60 @@ def _parted(starts: Integers, dark: Dark) -> Mask:
     return parted
 
 
-def _at_least(life: Life, dark: Dark, groups: Integers, hold: int) -> Integers:
+class _Chains(NamedTuple):
+    """Darkness of which it is proven that it was one, or not good for as long as the hold between; by their outages."""
+
+    begun_by: Integers
+    still_at: Integers
+    last_good: Integers
+    """When the last life wholly before it began."""
+    group: Integers
+
+
+def _at_least(chains: _Chains) -> Integers:
     """For each group, the longest time that it was surely dark, or not good for as long as `hold`."""
+    least = np.zeros(int(chains.group.max()) + 1, np.int64)
+    # Unbuffered: several chains of one group write to the same place, and the longest has to win.
+    np.maximum.at(least, chains.group, chains.still_at - chains.begun_by)
+    return least
+
+
+def _chains(life: Life, dark: Dark, groups: Integers, hold: int) -> _Chains:
     lives_before = np.searchsorted(life.since, dark.begun_by, side="left")
     reach = np.concatenate(([_UNSEEN], life.reach))[lives_before]
     # No life that may have begun before it reaches into it: nothing can cut its darkness in two.
     alone = reach <= dark.still_at
+    moments = _Chains(dark.begun_by, dark.still_at, _windows(life, dark)[0], groups)
     # Dark intervals that no life touches and no life lies between make one solid stretch; the others are moments.
-    solids = _solids(Dark(*(column[alone] for column in dark)), lives_before[alone], groups[alone])
-    touched = ~alone
-    begun_by = np.concatenate((solids[0], dark.begun_by[touched]))
-    still_at = np.concatenate((solids[1], dark.still_at[touched]))
-    group = np.concatenate((solids[2], groups[touched]))
-    order = np.argsort(begun_by, kind="stable")
-    begun_by, still_at, group = begun_by[order], still_at[order], group[order]
+    solids = _solids(_Chains(*(column[alone] for column in moments)), lives_before[alone])
+    together = [np.concatenate((solid, moment[~alone])) for solid, moment in zip(solids, moments, strict=True)]
+    order = np.lexsort((together[0], together[3]))
+    begun_by, still_at, last_good, group = (column[order] for column in together)
     # Halved, so that the difference from the first one stays within 64 bits.
     breaks = (begun_by - _before(still_at, _UNSEEN // 2) >= hold) | (group != np.roll(group, 1))
     breaks[0] = True
-    chains = np.flatnonzero(breaks)
-    lengths = np.maximum.reduceat(still_at, chains) - begun_by[chains]
-    least = np.zeros(int(groups[-1]) + 1, np.int64)
-    # Unbuffered: several chains of one group write to the same place, and the longest has to win.
-    np.maximum.at(least, group[chains], lengths)
-    return least
+    firsts = np.flatnonzero(breaks)
+    ends, earliest = np.maximum.reduceat(still_at, firsts), np.minimum.reduceat(last_good, firsts)
+    return _Chains(begun_by[firsts], ends, earliest, group[firsts])
 
 
-def _solids(dark: Dark, lives_before: Integers, groups: Integers) -> tuple[Integers, Integers, Integers]:
-    """Join dark intervals with the same lives before them: begun by, still on at, and the group, of each."""
-    if not len(dark.sample):
-        return dark.begun_by, dark.still_at, groups
+def _solids(dark: _Chains, lives_before: Integers) -> _Chains:
+    """Join dark intervals with the same lives before them."""
+    if not len(dark.group):
+        return dark
     order = np.argsort(lives_before, kind="stable")
-    changes = np.diff(lives_before[order], prepend=-1) | np.diff(groups[order], prepend=-1)
+    changes = np.diff(lives_before[order], prepend=-1) | np.diff(dark.group[order], prepend=-1)
     firsts = np.flatnonzero(changes)
-    begun_by = np.minimum.reduceat(dark.begun_by[order], firsts)
-    return begun_by, np.maximum.reduceat(dark.still_at[order], firsts), groups[order][firsts]
+    begun_by, still_at, last_good, group = (column[order] for column in dark)
+    latest = np.maximum.reduceat(still_at, firsts)
+    return _Chains(np.minimum.reduceat(begun_by, firsts), latest, np.minimum.reduceat(last_good, firsts), group[firsts])
+
+
+def _resumed(whole: Stretch, begun_by: int, still_at: int, since: int) -> Stretch:
+    last_good = None if since == _UNSEEN else since
+    at_most = None if last_good is None or whole.first_good is None else whole.first_good - last_good
+    at_least = max(still_at - begun_by, 0)
+    return replace(whole, at_least=at_least, at_most=at_most, last_good=last_good, first_dark=begun_by)
 
 
 def _stretch(looks: Columns, slow: int, dark: Dark, shape: _Shape) -> Stretch:
