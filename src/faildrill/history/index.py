@@ -16,7 +16,6 @@ import msgspec
 
 from faildrill.history.run_summary import Dated, RunSummary, Unread, summarize
 from faildrill.record import series as sets
-from faildrill.record import timeline
 
 FILE: Final = ".history.sqlite"
 VERSION: Final = 4
@@ -119,7 +118,7 @@ class Index:
         there = _folders(reports)
         new = [name for name, changed in there.items() if known.get(name) != changed]
         for name in {*new, *self._sets()}:
-            if name in there and (reports / name / sets.FILE).exists():
+            if name in there and os.access(f"{reports}/{name}/{sets.FILE}", os.F_OK):
                 inside = {f"{name}/{inner}": changed for inner, changed in _folders(reports / name).items()}
                 new += [folder for folder, changed in inside.items() if known.get(folder) != changed]
                 there |= inside
@@ -198,11 +197,11 @@ def _folders(within: Path) -> dict[str, int]:
 def _row(reports: Path, name: str, changed: int) -> tuple[object, ...]:
     """Read a folder: a run, a set of them, what can't be told of, or nothing of ours."""
     folder = reports / name
-    if not (folder / timeline.FILE).exists():
-        sort = "set" if (folder / sets.FILE).exists() else "other"
-        return (name, changed, sort, *("",) * 5, b"")
     try:
         summary = summarize(folder, name)
+    except FileNotFoundError:
+        sort = "set" if (folder / sets.FILE).exists() else "other"
+        return (name, changed, sort, *("",) * 5, b"")
     except (Unread, OSError) as error:
         return (name, changed, "untold", *("",) * 5, str(error).encode())
     about = (summary.drill, summary.way, summary.environment, summary.started, summary.verdict.value)
