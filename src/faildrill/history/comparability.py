@@ -11,6 +11,8 @@ from faildrill import durations
 from faildrill.kinds.parameter_roles import portable
 from faildrill.record.events import FORMAT
 
+WINDOW: Final = 60
+"""Comparable runs that are looked at together: the last ones."""
 CADENCE: Final = "cadence"
 _SERVER: Final = re.compile(r"(?<=//)[^/\s]+")
 _PASSING: Final = frozenset({"port", "address", "unproven"})

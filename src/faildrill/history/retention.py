@@ -3,8 +3,8 @@
 from collections import defaultdict
 from collections.abc import Iterable
 
+from faildrill.history.comparability import WINDOW
 from faildrill.history.run_summary import Dated
-from faildrill.history.trend import WINDOW
 from faildrill.judging.result import Verdict
 
 Series = tuple[str, str, str]

@@ -10,14 +10,12 @@ from typing import Final
 import numpy as np
 
 from faildrill import durations
-from faildrill.history.comparability import CADENCE, differences
+from faildrill.history.comparability import CADENCE, WINDOW, differences
 from faildrill.history.run_summary import RunSummary
 from faildrill.judging.numbers.interval_test import Floats, adjusted, best_split
 
 FEWEST: Final = 10
 """Comparable runs below which nothing is said of a trend."""
-WINDOW: Final = 60
-"""Comparable runs that are looked at together: the last ones."""
 NOTICE: Final = 0.002
 REGRESSION: Final = 0.0005
 MATTERS: Final = 0.02

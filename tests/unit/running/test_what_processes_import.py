@@ -19,6 +19,13 @@ except SystemExit as end:
 """
 
 
+HISTORY: Final = """
+from faildrill.system.lazy_imports import lazily
+lazily()
+import faildrill.cli.past_runs
+"""
+
+
 def _loaded(program: str) -> set[str]:
     """Return the names of all that a program has imported; what is not loaded yet has no parts among them."""
     lines = subprocess.run(
@@ -34,12 +41,13 @@ def _loaded(program: str) -> set[str]:
     ("program", "spared"),
     [
         (VALIDATE, {"jinja2", "numpy.linalg", "rich", "faildrill.lab.core.startup"}),
+        (HISTORY, {"jinja2", "numpy.linalg"}),
         ("import faildrill.running.sentinel", {"asyncio", "click", "numpy", "pydantic", "rich", "yaml"}),
         ("import faildrill.running.runner", {"click", "importlib.metadata", "jinja2", "numpy", "rich", "yaml"}),
         ("import faildrill.probing.prober", {"click", "importlib.metadata", "numpy", "rich", "yaml"}),
         ("import faildrill.reports.run_files", {"asyncio", "click", "importlib.metadata", "rich", "yaml"}),
     ],
-    ids=["validate", "sentinel", "runner", "prober", "report"],
+    ids=["validate", "history", "sentinel", "runner", "prober", "report"],
 )
 def test_a_process_imports_nothing_that_it_never_uses(program: str, spared: set[str]) -> None:
     assert not _loaded(program) & spared
