@@ -64,10 +64,11 @@ lock: ## write requirements.lock anew from pyproject.toml
 	  --no-header --no-annotate --extra lab --extra postgres --extra ansible --extra calendar --extra dns --extra nginx --extra otel --extra watch --group dev --upgrade pyproject.toml -o requirements.lock
 
 soak: $(READY) ## the promises of safety and of measuring with their full figures, printed with machine and date (hours)
-	$(BIN)/pytest tests/safety tests/lab/test_lab_kills.py --soak --timeout=0
+	$(BIN)/pytest tests/safety tests/lab/test_lab_kills.py --soak --timeout=0 --ignore=tests/safety/test_schedules.py
+	$(BIN)/pytest -n 2 tests/safety/test_schedules.py --soak --timeout=0
 	$(BIN)/pytest -n 2 tests/oracle --soak --timeout=0
 	$(BIN)/pytest -n 2 tests/unit/history tests/unit/bundling --soak --timeout=0
-	$(BIN)/pytest tests/lab/test_thirty_drills.py --soak --timeout=0
+	$(BIN)/pytest tests/lab/test_thirty_drills.py tests/lab/test_leftovers.py --soak --timeout=0
 	$(BIN)/pytest tests/lab/test_liars.py tests/lab/test_half_way.py --soak --timeout=0
 	$(BIN)/pytest tests/lab/test_hosts.py tests/lab/test_hosts_cut_short.py -k "nothing_acts_after or nothing_of_a_playbook" --soak --timeout=0
 

@@ -129,14 +129,13 @@ def lines_of(name: str) -> list[Line]:
             f"{path}: altered after byte {content.whole}: nobody can tell any more what of {name} was run, so nothing "
             "of it is; look at the file, and move it away to begin anew"
         )
-    return [_decoded(record, f"{path}:{number}") for number, record in enumerate(content.records, 1)]
-
-
-def _decoded(record: bytes, where: str) -> Line:
+    lines: list[Line] = []
     try:
-        return _DECODER.decode(record)
+        lines.extend(map(_DECODER.decode, content.records))
     except UNREADABLE as error:
+        where = f"{path}:{len(lines) + 1}"
         raise JournalDamaged(f"{where}: not a line that this version knows ({error}): update faildrill") from error
+    return lines
 
 
 def last_looked_at(name: str) -> datetime | None:
