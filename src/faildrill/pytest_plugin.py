@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from faildrill.model.drill import Drill
     from faildrill.model.environment import Environment
 
-_DRILL: Final = re.compile(r"^drill[ \t]*:", re.MULTILINE)
-"""What a drill file has, and no other YAML file that lies beside it."""
+_DRILL: Final = re.compile(rb"^drill[ \t]*:", re.MULTILINE)
+"""What nearly every drill file has, and no other YAML file that lies beside it; also one with mistakes in it."""
 _LARGEST: Final = 1 << 20
 _REPORTS: Final = "reports"
 RunDrill = Callable[..., "Result"]
@@ -96,10 +96,36 @@ def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> "DrillFile
     is_asked = parent.config.getoption("drills") or parent.config.getini("drills")
     if file_path.suffix not in (".yaml", ".yml") or not is_asked:
         return None
-    with contextlib.suppress(OSError, UnicodeDecodeError):
-        if file_path.stat().st_size <= _LARGEST and _DRILL.search(file_path.read_text(encoding="utf-8")):
-            return DrillFile.from_parent(parent, path=file_path)
-    return None
+    return DrillFile.from_parent(parent, path=file_path) if _holds_drill(file_path) else None
+
+
+def _holds_drill(file: Path) -> bool:
+    """Tell whether a file holds a drill, or what may be one and can't be read: collecting it says why.
+
+    A drill that is passed over without a word would look like one that passed.
+    """
+    try:
+        content = file.read_bytes() if file.stat().st_size <= _LARGEST else b""
+    except FileNotFoundError:
+        return False
+    except OSError:
+        return True
+    if _DRILL.search(content):
+        return True
+    # UTF-16, as some editors save it, has a zero byte beside each letter.
+    return b"drill" in content.replace(b"\0", b"") and _is_key(file, is_text=b"\0" not in content)
+
+
+def _is_key(file: Path, *, is_text: bool) -> bool:
+    """Tell whether `drill` is a key of a file that has the word somewhere: quoted, indented, after a mark of order."""
+    from faildrill.errors import InvalidFile
+    from faildrill.loading.yaml.composer import read
+    from faildrill.loading.yaml.mistakes import Mistakes
+
+    try:
+        return not is_text or "drill" in read(file, Mistakes(str(file))).entries
+    except InvalidFile:
+        return False
 
 
 class DrillFile(pytest.File):

@@ -136,6 +136,30 @@ def test_the_file_of_junitxml_holds_the_verdict_and_the_bounds(
     assert "pay is never down" in case.findtext("failure", "")
 
 
+def test_no_drill_is_passed_over_however_its_file_is_written(ground: Path) -> None:
+    place = Place(ground)
+    good = drill(place, "plain").read_text(encoding="utf-8")
+    written = {
+        "quoted": good.replace("drill: plain", '"drill": quoted'),
+        "marked": "\ufeff" + good.replace("plain", "marked"),
+        "indented": "".join(f"  {line}\n" for line in good.replace("plain", "indented").splitlines()),
+        "asked": good.replace("drill: plain", "? drill\n: asked"),
+    }
+    folder = place.folder.parent / "drills"
+    for name, text in written.items():
+        (folder / f"{name}.yaml").write_text(text, encoding="utf-8")
+    (folder / "playbook.yaml").write_text("- hosts: all # no drill\n", encoding="utf-8")
+    (folder / "template.yaml").write_text("drills: {{ all }}\n", encoding="utf-8")
+    (folder / "wide.yaml").write_text(good, encoding="utf-16")
+    (folder / "old.yaml").write_bytes(good.replace("break", "br\xe9ak").encode("latin-1"))
+    said = session(place, "--drills", "--collect-only", "-q").stdout
+    assert all(f"drills/{name}.yaml::{name}" in said for name in ("plain", *written)), said
+    assert all(
+        f"{name}.yaml:{where}: the file is not UTF-8" in said for name, where in (("wide", "1:1"), ("old", "8:13"))
+    )
+    assert "5 tests collected, 2 errors" in said
+
+
 def test_without_being_asked_no_file_is_a_test_and_tags_and_names_choose(ground: Path) -> None:
     place = Place(ground)
     drill(place, "one", tag="nightly")
