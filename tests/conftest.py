@@ -1,10 +1,12 @@
 """Options for the whole suite: `--soak` runs tests that count with their full figures, and prints them."""
 
+import gc
+import itertools
 import os
 import platform
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Generator, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -29,10 +31,35 @@ def pytest_configure(config: pytest.Config) -> None:
     hypothesis.settings.load_profile("soak" if config.getoption("--soak") else "usual")
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Search for no garbage while modules are imported, nor ever again among what they brought: it stays to the end."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.collect()
+        gc.freeze()
+        gc.enable()
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup() -> None:
     """Begin each test with the usual umask: servers that run as somebody else read what a test wrote."""
     os.umask(0o022)
+
+
+@pytest.fixture(scope="session")
+def _states(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Name folders that aren't there yet: most tests write no state, and a folder for each of them costs much."""
+    folder = tmp_path_factory.mktemp("states")
+    return (folder / str(number) for number in itertools.count())
+
+
+@pytest.fixture
+def own_state(_states: Iterator[Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Give a test and all that it starts state of their own: what labs are up here is none of their business."""
+    monkeypatch.setenv("FAILDRILL_STATE", str(next(_states)))
 
 
 @pytest.fixture

@@ -1,23 +1,14 @@
-"""The commands of docs/evidence.md, as the page has them, and how they end."""
+"""The commands that bundle runs and check bundles, and how they end where something is wrong."""
 
-import os
-import re
-import subprocess
-import sysconfig
 from collections.abc import Callable
 from pathlib import Path
-from typing import Final
 
 import pytest
 from click.testing import CliRunner, Result
 
 from faildrill.cli.main import cli
 from faildrill.record import chain
-from unit.bundling.made import a_run, night, nights
-
-ROOT: Final = Path(__file__).parents[3]
-PAGE: Final = (ROOT / "docs" / "evidence.md").read_text(encoding="utf-8")
-COMMANDS: Final = re.findall(r"^\$ (.*?)(?:  +#.*)?$", PAGE, re.MULTILINE)
+from unit.bundling.made import night, nights
 
 Command = Callable[..., Result]
 
@@ -34,24 +25,6 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def called(here: Path) -> Command:
     assert here.is_dir()
     return lambda *words: CliRunner().invoke(cli, ["bundle", *words])
-
-
-def test_the_commands_of_the_page_do_what_it_says(here: Path) -> None:
-    night(here / "reports", 2, a_run(satisfies=["DORA-24"]))
-    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", "key"], check=True)
-    (here / "allowed").write_text(f'ops@example.org namespaces="faildrill-bundle" {(here / "key.pub").read_text()}')
-    (here / "contrib").symlink_to(ROOT / "contrib")
-    words = os.environ | {"PATH": f"{sysconfig.get_path('scripts')}:{os.environ['PATH']}"}
-    done = {
-        command: subprocess.run(["sh", "-c", command], env=words, capture_output=True, text=True, check=False)
-        for command in COMMANDS
-    }
-    assert len(done) == 7
-    assert {command: one.stdout + one.stderr for command, one in done.items() if one.returncode} == {}
-    checked = done["faildrill bundle verify q3.tar --allowed-signers allowed"].stdout
-    assert "right       signed by ops@example.org, with the key ED25519 SHA256:" in checked
-    assert done["python3 contrib/verify.py q3.tar"].stdout.count(": as computed anew\n") == 3
-    assert done["faildrill evidence"].stdout.startswith("DORA-24  crash in lab: 1 PASSED\n")
 
 
 def test_a_bundle_that_was_changed_ends_with_1_and_says_what_is_wrong(called: Command, here: Path) -> None:

@@ -1,11 +1,9 @@
-"""People are told how drills ended by real receivers, and no receiver changes how a drill ends."""
+"""People are told how drills ended, by real receivers; whole runs that tell are in tests/safety/test_people_told.py."""
 
 import os
 import re
 import shlex
 import signal
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable
@@ -18,16 +16,14 @@ from click.testing import CliRunner
 from faildrill.cli import notices, schedule_text
 from faildrill.cli.main import cli
 from faildrill.errors import UnresolvedSecret
-from faildrill.locking.dirty_marks import all_marks
 from faildrill.model.game_day import GameDay, Times
 from faildrill.ports.notice import Notice
-from faildrill.record.timeline import FILE, RunEnded, entries
 from faildrill.scheduling.occurrence_record import Died, Ended, Known, Missed
 from faildrill.secrets import Reference
 from faildrill.system import redaction
 from faildrill.system.exit_codes import ExitCode
-from unit.cli.declared import written
-from unit.cli.receivers import HIDDEN, Hook, Mailbox, dripping, served
+from support.declared import written
+from support.receivers import HIDDEN, Hook, Mailbox, dripping, served
 
 PAGE: Final = Path(__file__).parents[3] / "docs" / "signals.md"
 SOME: Final = Notice(
@@ -87,63 +83,6 @@ def test_no_secret_that_is_known_is_told(reference: Callable[..., Reference]) ->
     with served(hook.server):
         notices.tell([reference(hook.url)], SOME._replace(body="it said hunter2-of-the-database"), LONG)
     assert hook.got[0]["message"] == f"it said {redaction.HIDDEN}"
-
-
-@pytest.mark.parametrize(("at_most", "verdict"), [("30s", "PASSED"), ("1ms", "FAILED")])
-def test_a_run_is_told_when_all_is_over_and_ends_as_it_would_have(
-    tmp_path: Path, at_most: str, verdict: str, reference: Callable[..., Reference]
-) -> None:
-    file, reports = written(tmp_path, at_most), tmp_path / "reports"
-
-    def over() -> bool:
-        [timeline] = reports.glob(f"*/{FILE}")
-        return isinstance(list(entries(timeline))[-1].what, RunEnded) and (timeline.parent / "result.json").exists()
-
-    hook, refusing = Hook(then=over), Hook(503)
-    with served(hook.server), served(refusing.server):
-        to = ["--notify-at=end", *(word for name in ("HOOK", "NO") for word in ("--notify", f"env:{name}"))]
-        reference(hook.url), reference(refusing.url, "NO")
-        words = [sys.executable, "-m", "faildrill", "run", str(file), "--reports", str(reports), "-q", *to]
-        done = subprocess.run(words, capture_output=True, text=True, check=False)
-    assert done.returncode == ExitCode[verdict]
-    assert hook.found == [True]
-    [told] = hook.got
-    assert told["title"] == f"drill {verdict}: alpha in here"
-    assert told["type"] == ("info" if verdict == "PASSED" else "warning")
-    assert told["message"].endswith("\nThis is a drill: it was done on purpose.")
-    assert done.stderr == "people were not told: env:NO: refused or not reached\n"
-
-
-@pytest.mark.parametrize(("more", "what"), [("--times=2", "alpha in here"), ("--keep-going", "drills, 1 drill")])
-def test_many_runs_are_told_once(tmp_path: Path, more: str, what: str, reference: Callable[..., Reference]) -> None:
-    hook = Hook()
-    with served(hook.server):
-        words = ["run", str(written(tmp_path)), "--reports", str(tmp_path / "reports"), "-q", more]
-        done = subprocess.run(
-            [sys.executable, "-m", "faildrill", *words, "--notify-at=end", "--notify", reference(hook.url).text],
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-    assert (done.returncode, done.stderr) == (0, "")
-    [told] = hook.got
-    assert told["title"] == f"drill PASSED: {what}"
-
-
-def test_a_run_that_puts_nothing_back_is_told_as_one_that_needs_a_hand(
-    tmp_path: Path, reference: Callable[..., Reference]
-) -> None:
-    hook = Hook(then=lambda: len(all_marks()))
-    file = written(tmp_path, of="beside, undo: lies")  # unseen by its probe, which soon is steady again
-    with served(hook.server):
-        words = [sys.executable, "-m", "faildrill", "run", str(file), "--reports", str(tmp_path / "reports"), "-q"]
-        words += ["--notify-at=end", "--notify", reference(hook.url).text]
-        done = subprocess.run(words, capture_output=True, check=False)
-    assert done.returncode == ExitCode.UNSAFE
-    assert hook.found == [1]
-    [told] = hook.got
-    assert told["title"] == "drill UNSAFE: alpha in here"
-    assert "It needs a hand: the place is not as it was." in told["message"]
 
 
 def test_where_nobody_could_be_told_nothing_is_begun(tmp_path: Path) -> None:

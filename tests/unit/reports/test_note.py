@@ -1,7 +1,7 @@
+import functools
 import json
+import os
 import re
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable
@@ -14,6 +14,7 @@ from click.testing import CliRunner, Result
 from faildrill import judging, reports
 from faildrill.cli.main import cli
 from faildrill.record import notes
+from support.forks import fork
 from unit.reports import hostile
 
 NAMES = ("ada", "bo", "cy", "di", "eve")
@@ -131,9 +132,11 @@ def page(run: Path) -> str:
 
 
 def test_two_at_once_are_both_on_the_page_that_is_written_last(run: Path) -> None:
-    command = [sys.executable, "-m", "faildrill", "note", str(run)]
-    at_once = [subprocess.Popen([*command, f"by {name}"], stdout=subprocess.DEVNULL) for name in NAMES]
-    assert [one.wait(timeout=120) for one in at_once] == [0] * len(NAMES)
+    def noting(name: str) -> int:
+        return CliRunner().invoke(cli, ["note", str(run), f"by {name}"]).exit_code
+
+    at_once = [fork(functools.partial(noting, name)) for name in NAMES]
+    assert [os.waitpid(one, 0)[1] for one in at_once] == [0] * len(NAMES)
     assert all(f"by {name}" in review(run) for name in NAMES)
     assert not list(run.glob("report.edited-*"))
 

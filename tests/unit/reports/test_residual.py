@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from faildrill.clock import NANOSECONDS
+from faildrill.judging.numbers import two_samples
 from faildrill.judging.numbers.interval_test import Floats
 from faildrill.record import timeline as tl
 from faildrill.record.samples import Outcome
@@ -121,6 +122,16 @@ def test_where_nothing_was_left_hardly_ever_something_is_found() -> None:
     told = [compared(usual(chance, LOOKS), usual(chance, LOOKS)) for _ in range(300)]
     assert sum("not as before" in one.values() for one in told) <= 3
     assert all("not known" not in one.values() for one in told)
+
+
+def test_chance_is_asked_only_of_answers_that_are_slower_by_what_matters() -> None:
+    took = np.full(60, 0.01)
+    before, after = two_samples.Span(took, took), two_samples.Span(took * 1.1, took * 1.1)
+    undrawn, drawn = (two_samples.slower(before, after, "pay", matters) for matters in (residual.MATTERS, 0.05))
+    assert undrawn is not None
+    assert drawn is not None
+    assert (undrawn.p, undrawn.surely) == (1.0, drawn.surely)
+    assert drawn.p <= residual.RARE
 
 
 @pytest.mark.parametrize("looks", [(0, LOOKS), (LOOKS, 0), (4, 4), (LOOKS, 3)])

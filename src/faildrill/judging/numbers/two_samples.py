@@ -34,19 +34,28 @@ class Slower(NamedTuple):
     """What two spans say."""
 
     p: float
-    """How often chance alone makes the second one as slow."""
+    """How often chance alone makes the second one as slow; 1, undrawn, where it is not slower by what matters."""
     surely: float
     """By how much of the first one's median the second one's is longer at the least; negative where bounds overlap."""
 
 
-def slower(before: Span, after: Span, name: str) -> Slower | None:
+def slower(before: Span, after: Span, name: str, matters: float) -> Slower | None:
     """Return what is proven of the second span against the first; None where either has too few answers.
 
-    The same answers and name give the same on any machine.
+    `matters` is by how much of the first one's median the second one must be longer for its p to be of interest. The
+    same answers and name give the same on any machine.
     """
     one, other = _stretches(before), _stretches(after)
     if one is None or other is None:
         return None
+    first, second = float(np.median(one.at_most)), float(np.median(other.at_least))
+    # The least of the one against the most of the other: what the bounds leave open counts against the claim.
+    surely = (second - first) / first if 0 < first < np.inf else -np.inf
+    return Slower(_chance(one, other, name) if surely > matters else 1.0, surely)
+
+
+def _chance(one: Span, other: Span, name: str) -> float:
+    """Return how often stretches in a random order have a second span as slow."""
     scores = gehan(np.concatenate([one.at_least, other.at_least]), np.concatenate([one.at_most, other.at_most]))
     rank_sum = float(scores[len(one.at_least) :].sum())
     seed = int.from_bytes(hashlib.sha256(name.encode()).digest()[:16], "big")
@@ -54,11 +63,8 @@ def slower(before: Span, after: Span, name: str) -> Slower | None:
     orders = bits.random_raw(_ORDERS * len(scores)).reshape(_ORDERS, len(scores)).argsort(axis=1)
     # Sums of whole numbers as floats: the hair of tolerance is for the order in which they were added.
     as_slow = int((scores[orders][:, len(one.at_least) :].sum(axis=1) >= rank_sum - 1e-9).sum())
-    first, second = float(np.median(one.at_most)), float(np.median(other.at_least))
-    # The least of the one against the most of the other: what the bounds leave open counts against the claim.
-    surely = (second - first) / first if 0 < first < np.inf else -np.inf
     # The order that is there counts as one of those drawn, so that no p is ever 0 (Phipson and Smyth 2010).
-    return Slower((as_slow + 1) / (_ORDERS + 1), surely)
+    return (as_slow + 1) / (_ORDERS + 1)
 
 
 def _stretches(span: Span) -> Span | None:

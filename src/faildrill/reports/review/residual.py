@@ -110,7 +110,7 @@ def _part(seen: Looks, since: float, until: float) -> Columns:
 
 
 def _times(probe: str, before: Columns, after: Columns) -> Told:
-    slowness = slower(_bounds(before), _bounds(after), probe)
+    slowness = slower(_bounds(before), _bounds(after), probe, MATTERS)
     of = f"{wording.count(len(before), 'look')} before, {len(after):,} after"
     if slowness is None:
         return Told(probe, "answer times", "not known", f"too few looks: {of}")

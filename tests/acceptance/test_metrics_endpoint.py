@@ -22,6 +22,8 @@ from unit.history import made
 LENGTH: Final = Bounds(at_least=19.8, at_most=20.2)
 AS_PROMETHEUS: Final = "application/openmetrics-text;version=1.0.0;q=0.75,text/plain;version=0.0.4;q=0.5,*/*;q=0.1"
 
+pytestmark = pytest.mark.usefixtures("own_state")
+
 
 @pytest.fixture
 def served(tmp_path: Path) -> Iterator[str]:

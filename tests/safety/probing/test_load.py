@@ -7,8 +7,8 @@ from pathlib import Path
 from faildrill import probing
 from faildrill.model.drill import ProbePlan
 from faildrill.record.samples import Outcome
+from safety.probing.test_prober import closed_port
 from unit.probing.ground import ground
-from unit.probing.test_prober import closed_port
 from unit.probing.watched import plan, watching
 
 

@@ -42,6 +42,15 @@ def browser() -> str:
     return found
 
 
+@pytest.fixture
+def run(tmp_path: Path) -> Path:
+    """Return the folder of a run that is recorded, of which no report is written yet."""
+    folder = tmp_path / "20261122-103000-postgres-primary-crash-4f2a91c0"
+    folder.mkdir()
+    crash.write(folder)
+    return folder
+
+
 class Counting(http.server.SimpleHTTPRequestHandler):
     """Serves a folder and notes what was asked for."""
 
