@@ -110,7 +110,9 @@ class PacedProbe:
         # Whole intervals that passed while this process did not run.
         # Whole intervals only: a look that is late by less than one is made now, and its sample says when it was due.
         missed = (now - due) // self._every
-        for number in range(max(0, missed - MOST_MISSED), missed):
+        # Of these, what was to be made: a hiccup that lasts beyond the end adds none.
+        left = missed if self._end_at is None else min(missed, (self._end_at - due) // self._every)
+        for number in range(max(0, missed - MOST_MISSED), left):
             self._missed(due + number * self._every, now)
         due += missed * self._every
         if self._end_at is not None and due >= self._end_at:

@@ -55,3 +55,22 @@ def test_looks_that_get_time_back_take_nobodys_place_but_where_the_drill_gives_a
     held_up = asyncio.run(scene())
     kept_back = [one for one in samples if one.detail == TOO_MANY and one.due > held_up]
     assert (len(kept_back) < HELD_UP / EVERY / 4) is not bool(given_by_the_drill)
+
+
+def test_what_has_a_number_of_looks_to_make_makes_no_more_after_a_hiccup_that_lasts_beyond_its_end() -> None:
+    samples: list[Sample] = []
+
+    async def scene() -> None:
+        loop, agenda = asyncio.get_running_loop(), Agenda()
+        agenda.start(loop)
+        given = CallContext("run-1", timeout=TIMEOUT, every=EVERY, in_flight=most_in_flight(EVERY, TIMEOUT))
+        planned = plan(every=EVERY, timeout=TIMEOUT).model_copy(update={"most": 5})
+        looking = PacedProbe(planned, Silent(), given, agenda, samples.append)
+        looking.start(time.monotonic_ns())
+        time.sleep(20 * EVERY)  # noqa: ASYNC251 - this process is held up
+        await asyncio.sleep(2 * TIMEOUT)
+        await looking.stop()
+        agenda.close(loop)
+
+    asyncio.run(scene())
+    assert len(samples) == 5
