@@ -49,8 +49,8 @@ FAULTS: Final = {
     ),
     "a hold hides nothing before": Fault(
         "judging.outages.bounds",
-        "found.since[found.by <= one.last_good - hold]",
-        "found.since[found.by <= one.last_good]",
+        "proofs.since[proofs.by <= one.last_good - hold]",
+        "proofs.since[proofs.by <= one.last_good]",
     ),
     "flaps are told apart by nothing": Fault("judging.outages.bounds", "end = first_life", "end = still_at"),
     "two looks make two writers": Fault("judging.expectations.writers", "_IN_A_ROW: Final = 3", "_IN_A_ROW: Final = 2"),
@@ -73,7 +73,7 @@ FAULTS: Final = {
         "asked",
     ),
     "what ought to have been answered is no matter": Fault(
-        "proofs.look_schedule", "[Interval(one, one + grace) for one in late]", "[]", "asked"
+        "proofs.look_schedule", "[Interval(moment, moment + grace) for moment in late]", "[]", "asked"
     ),
     "silence lasts until it is given up": Fault(
         "proofs.looks", "Interval(sent, sent + slow)", "Interval(sent, answered)", "asked"
