@@ -40,6 +40,7 @@ DRILL = Path("drills/kubernetes/payment-pod-evicted.yaml")
 CORE = "/api/v1/namespaces/payments"
 PODS = f"{CORE}/pods"
 SLICES = "/apis/discovery.k8s.io/v1/namespaces/payments/endpointslices"
+TIMELINES = "reports/*/timeline.jsonl"
 LEASES = "/apis/coordination.k8s.io/v1/namespaces/payments/leases"
 BUDGET = "/apis/policy/v1/namespaces/payments/poddisruptionbudgets/payments"
 DEPLOYMENT = "/apis/apps/v1/namespaces/payments/deployments/payments"
@@ -598,3 +599,74 @@ def test_the_probes_of_workload_budget_nodes_and_events_follow_a_server_that_is_
     assert during["restarts"].outcome is Outcome.OK, "another pod is no restart"
     assert {after[name].outcome for name in ("rollout", "budget", "restarts", "nodes")} == {Outcome.OK}
     assert (after["nodes"].who, after["leader"].who) == ("node-a,node-b,node-c", "pg-0")
+
+
+CHANGED = """\
+drill: fewer-servers-then-others
+environment: lab-kubernetes
+probes:
+  pay: {http.request: {url: "${services.payments}/payments", method: POST, json: {amount: 100}}, every: 50ms}
+  two:
+    kubernetes.endpoints: {kubernetes: staging, namespace: payments, service: payments, at_least: 2}
+    every: 500ms
+    timeout: 2s
+steps:
+  - name: one server too few
+    kubernetes.scale: {kubernetes: staging, namespace: payments, name: payments, replicas: 2}
+    within: 60s
+  - name: others in their place
+    kubernetes.restart: {kubernetes: staging, namespace: payments, name: payments}
+    within: 60s
+expect:
+  - outage: {of: pay, at_most: 5s}
+  - steady_again: {within: 60s}
+"""
+
+
+def test_a_drill_that_scales_and_restarts_passes_and_signs_what_it_changed(steady: Facts, tmp_path: Path) -> None:
+    async def signed() -> tuple[int, set[str]]:
+        async with account(steady, "admin") as api:
+            await until(lambda: is_whole(api))
+            found = await api.get(DEPLOYMENT)
+        return found["metadata"]["generation"], {one["manager"] for one in found["metadata"]["managedFields"]}
+
+    before, _ = asyncio.run(signed())
+    path = tmp_path / "changed.yaml"
+    path.write_text(CHANGED, encoding="utf-8")
+    ran = run(path, tmp_path, steady.name)
+    assert ran.code == 0, ran.said
+    after, managers = asyncio.run(signed())
+    assert after - before == 3, "scaled, restarted, scaled back: each once"
+    assert f"faildrill-{ran.result['run']}" in managers
+    assert "all pods are new" in ran.findings("PASSED")
+
+
+@pytest.mark.usefixtures("soaking")
+def test_what_somebody_else_has_scaled_meanwhile_is_left_as_it_is_and_unsafe(steady: Facts, tmp_path: Path) -> None:
+    async def story() -> Ran:
+        path = tmp_path / "changed.yaml"
+        path.write_text(CHANGED, encoding="utf-8")
+        running = asyncio.create_task(asyncio.to_thread(run, path, tmp_path, steady.name))
+        told = tmp_path.glob
+        await until(
+            lambda: asyncio.to_thread(lambda: any("accepted" in one.read_text() for one in told(TIMELINES))), 60
+        )
+        async with account(steady, "admin") as api:
+            await api.patch(f"{DEPLOYMENT}/scale", {"spec": {"replicas": 4}})
+        return await running
+
+    try:
+        ran = asyncio.run(story())
+        assert ran.code == 6, ran.said
+        assert "--replicas=3" in ran.findings("UNSAFE")
+    finally:
+        asyncio.run(scaled_back(steady))
+    recover = [sys.executable, "-m", "faildrill", "recover", "--within", "60s"]
+    recovered = subprocess.run(recover, capture_output=True, text=True, check=False, timeout=120)
+    assert recovered.returncode == 0, recovered.stdout
+
+
+async def scaled_back(lab: Facts) -> None:
+    async with account(lab, "admin") as api:
+        await api.patch(f"{DEPLOYMENT}/scale", {"spec": {"replicas": 3}})
+        await until(lambda: is_whole(api))

@@ -48,6 +48,8 @@ ACTIONS: Final = {
     "haproxy.weights": "faildrill.adapters.haproxy.server_changes:Weights",
     "kubernetes.delete_pods": "faildrill.adapters.kubernetes.actions:DeletePods",
     "kubernetes.evict": "faildrill.adapters.kubernetes.actions:Evict",
+    "kubernetes.restart": "faildrill.adapters.kubernetes.workload_changes:Restart",
+    "kubernetes.scale": "faildrill.adapters.kubernetes.workload_changes:Scale",
     "mariadb.lose_writer": "faildrill.adapters.mariadb.loss:LoseWriter",
     "mariadb.promote": "faildrill.adapters.mariadb.promote:Promote",
     "member.cut": "faildrill.adapters.member.cut:Cut",

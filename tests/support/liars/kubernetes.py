@@ -113,6 +113,9 @@ class Liar:
             return False
         if content:
             self.bodies.append(json.loads(content))
+        if method == "PATCH" and "patch+json" not in headers.get("content-type", ""):
+            writer.write(_http(415, failed(415, "UnsupportedMediaType")))
+            return True
         lie = self.lies.get(method, "")
         if method != "GET" and "before" not in lie and "dryRun=All" not in path and not path.endswith("reviews"):
             self.effects += 1

@@ -25,6 +25,7 @@ WRITE_OVER_NOTHING = {
     "process.stop": "it lets processes go on, but those that were held before",
     "kubernetes.evict": "its undo asks for nothing",
     "kubernetes.delete_pods": "the same",
+    "kubernetes.restart": "the same",
     "ansible.playbook": "its author's",
     "command.run": "its author's",
 }

@@ -36,6 +36,9 @@ _AGAIN: Final = 0.2
 """Seconds before a read that failed is made again, at the least."""
 A_SECOND: Final = 20
 """Calls a second to one API server from one process, at the most."""
+JSON: Final = "application/json"
+MERGE: Final = "application/merge-patch+json"
+"""What a body is, by the media type that tells the server how to take it."""
 _OK: Final = 200
 _NOT_FOUND: Final = 404
 _UNAUTHORIZED: Final = 401
@@ -46,6 +49,7 @@ KINDS: Final = {
     "deployments": "Deployment",
     "endpoints": "Endpoints",
     "endpointslices": "EndpointSlice",
+    "horizontalpodautoscalers": "HorizontalPodAutoscaler",
     "configmaps": "ConfigMap",
     "events": "Event",
     "leases": "Lease",
@@ -222,16 +226,20 @@ class Api:
         within: float,
     ) -> Reply:
         times = aiohttp.ClientTimeout(sock_connect=within * _CONNECT, sock_read=within * _SILENCE)
-        sending: dict[str, Any] = {"json": body} if body is not None else {}
-        async with session.request(
-            method, f"{self.way.server}{path}", timeout=times, **self._how(), **sending
-        ) as answer:
+        sending: dict[str, Any] = {"data": msgspec.json.encode(body)} if body is not None else {}
+        how = self._how(MERGE if method == "PATCH" else JSON)
+        async with session.request(method, f"{self.way.server}{path}", timeout=times, **how, **sending) as answer:
             most = LARGEST if method == "GET" else _LARGEST_TO_A_CHANGE
             return Reply(answer.status, await _body(answer, most), _wait(answer))
 
-    def _how(self) -> dict[str, Any]:
-        """Return what all requests are sent with."""
-        headers = {"Accept": "application/json", "Accept-Encoding": "identity", "User-Agent": f"faildrill/{self.run}"}
+    def _how(self, sort: str = JSON) -> dict[str, Any]:
+        """Return what all requests are sent with; `sort` is of the body."""
+        headers = {
+            "Accept": JSON,
+            "Content-Type": sort,
+            "Accept-Encoding": "identity",
+            "User-Agent": f"faildrill/{self.run}",
+        }
         if self._shown.token:
             headers["Authorization"] = f"Bearer {self._shown.token}"
         named = {"server_hostname": self.way.server_name} if self.way.server_name else {}

@@ -7,8 +7,9 @@ from typing import Final, NamedTuple, Self
 from pydantic import Field, PrivateAttr, model_validator
 
 from faildrill.adapters.kubernetes.client import Api, Where
+from faildrill.adapters.kubernetes.cluster_objects import Event, Node
 from faildrill.adapters.kubernetes.looking import Looking, absent
-from faildrill.adapters.kubernetes.objects import Event, LeaseObject, Listed, Node, Object
+from faildrill.adapters.kubernetes.objects import LeaseObject, Listed, Object
 from faildrill.adapters.kubernetes.selectors import SelectorText, parsed
 from faildrill.adapters.kubernetes.target import InKubernetes, Name
 from faildrill.ports import Seen

@@ -16,6 +16,14 @@ class Owner(msgspec.Struct, frozen=True):
     controller: bool | None = None
 
 
+class ManagedField(msgspec.Struct, frozen=True):
+    """Who has changed an object, by what part of it, and when last."""
+
+    manager: str = ""
+    subresource: str | None = None
+    time: str | None = None
+
+
 class Meta(msgspec.Struct, frozen=True, rename="camel"):
     """What every object has."""
 
@@ -28,6 +36,7 @@ class Meta(msgspec.Struct, frozen=True, rename="camel"):
     creation_timestamp: str | None = None
     deletion_timestamp: str | None = None
     owner_references: list[Owner] | None = None
+    managed_fields: list[ManagedField] | None = None
 
 
 class Object(msgspec.Struct, frozen=True):
@@ -89,11 +98,9 @@ class PodStatus(msgspec.Struct, frozen=True, rename="camel"):
     container_statuses: list[ContainerStatus] | None = None
 
 
-class Pod(msgspec.Struct, frozen=True):
+class Pod(Object, frozen=True):
     """A pod."""
 
-    kind: str = ""
-    metadata: Meta = Meta()
     spec: PodSpec = PodSpec()
     status: PodStatus = PodStatus()
 
@@ -170,11 +177,9 @@ class BudgetSpec(msgspec.Struct, frozen=True):
     selector: LabelSelector | None = None
 
 
-class Budget(msgspec.Struct, frozen=True):
+class Budget(Object, frozen=True):
     """A PodDisruptionBudget; in a list of them without its kind."""
 
-    kind: str = ""
-    metadata: Meta = Meta()
     spec: BudgetSpec = BudgetSpec()
     status: BudgetStatus = BudgetStatus()
 
@@ -218,11 +223,9 @@ class Endpoint(msgspec.Struct, frozen=True, rename="camel"):
         return self.conditions.serving is not False if self.conditions.serving is not None else self.is_ready
 
 
-class EndpointSlice(msgspec.Struct, frozen=True):
+class EndpointSlice(Object, frozen=True):
     """Some of the endpoints of a Service."""
 
-    kind: str = ""
-    metadata: Meta = Meta()
     endpoints: list[Endpoint] | None = None
 
     @property
@@ -231,11 +234,45 @@ class EndpointSlice(msgspec.Struct, frozen=True):
         return (self.metadata.labels or {}).get("kubernetes.io/service-name", "")
 
 
-class WorkloadSpec(msgspec.Struct, frozen=True):
-    """How many there are to be."""
+class Strategy(msgspec.Struct, frozen=True):
+    """How pods are replaced when what they are made by has changed."""
+
+    type: str | None = None
+
+
+class WorkloadSpec(msgspec.Struct, frozen=True, rename="camel"):
+    """How many there are to be, which are its, and how they are replaced."""
 
     replicas: int | None = None
     paused: bool | None = None
+    selector: LabelSelector | None = None
+    strategy: Strategy = Strategy()
+    update_strategy: Strategy = Strategy()
+
+    @property
+    def how(self) -> str:
+        """How pods are replaced: `RollingUpdate`, `Recreate`, `OnDelete`; empty where that is not said."""
+        return self.strategy.type or self.update_strategy.type or ""
+
+
+class ScaleTarget(msgspec.Struct, frozen=True):
+    """What an autoscaler scales."""
+
+    kind: str = ""
+    name: str = ""
+
+
+class AutoscalerSpec(msgspec.Struct, frozen=True, rename="camel"):
+    """What it is told to do."""
+
+    scale_target_ref: ScaleTarget = ScaleTarget()
+
+
+class Autoscaler(msgspec.Struct, frozen=True):
+    """A HorizontalPodAutoscaler, as a list of them has it."""
+
+    metadata: Meta = Meta()
+    spec: AutoscalerSpec = AutoscalerSpec()
 
 
 class WorkloadStatus(msgspec.Struct, frozen=True, rename="camel"):
@@ -249,11 +286,9 @@ class WorkloadStatus(msgspec.Struct, frozen=True, rename="camel"):
     desired_number_scheduled: int | None = None
 
 
-class Workload(msgspec.Struct, frozen=True):
+class Workload(Object, frozen=True):
     """What keeps so many pods there."""
 
-    kind: str = ""
-    metadata: Meta = Meta()
     spec: WorkloadSpec = WorkloadSpec()
     status: WorkloadStatus = WorkloadStatus()
 
@@ -266,86 +301,10 @@ class LeaseSpec(msgspec.Struct, frozen=True, rename="camel"):
     renew_time: str | None = None
 
 
-class LeaseObject(msgspec.Struct, frozen=True):
+class LeaseObject(Object, frozen=True):
     """A Lease by which somebody leads."""
 
-    kind: str = ""
-    metadata: Meta = Meta()
     spec: LeaseSpec = LeaseSpec()
-
-
-class Taint(msgspec.Struct, frozen=True):
-    """What keeps pods off a node."""
-
-    key: str = ""
-    effect: str = ""
-
-
-class NodeSpec(msgspec.Struct, frozen=True):
-    """Whether pods may come to a node."""
-
-    unschedulable: bool | None = None
-    taints: list[Taint] | None = None
-
-
-class NodeStatus(msgspec.Struct, frozen=True):
-    """How a node is."""
-
-    conditions: list[Condition] | None = None
-
-
-class Node(msgspec.Struct, frozen=True):
-    """A node."""
-
-    kind: str = ""
-    metadata: Meta = Meta()
-    spec: NodeSpec = NodeSpec()
-    status: NodeStatus = NodeStatus()
-
-    @property
-    def is_ready(self) -> bool:
-        """Whether its kubelet is heard, and says so."""
-        found = self._ready
-        return found is not None and found.status == "True"
-
-    @property
-    def trouble(self) -> str:
-        """Say why it is not ready, or takes no pods; empty where neither is so."""
-        found = self._ready
-        why = [] if self.is_ready else [f"not ready ({(found.reason if found else None) or 'nobody says why'})"]
-        told = [*why, *(["cordoned"] if self.spec.unschedulable else [])]
-        return f"{self.metadata.name} is {' and '.join(told)}" if told else ""
-
-    @property
-    def _ready(self) -> Condition | None:
-        return next((one for one in self.status.conditions or () if one.type == "Ready"), None)
-
-
-class Series(msgspec.Struct, frozen=True):
-    """How often an event has happened again."""
-
-    count: int = 0
-
-
-class Event(msgspec.Struct, frozen=True, rename="camel"):
-    """What somebody has complained of, or just told."""
-
-    metadata: Meta = Meta()
-    type: str | None = None
-    reason: str | None = None
-    count: int | None = None
-    series: Series | None = None
-    involved_object: Owner = Owner()
-
-    @property
-    def times(self) -> int:
-        """How often it has happened."""
-        return max(1, self.count or 0, self.series.count if self.series else 0)
-
-    @property
-    def words(self) -> str:
-        """What it is, and of what."""
-        return f"{self.reason} of {self.involved_object.kind} {self.involved_object.name}"
 
 
 class UserInfo(msgspec.Struct, frozen=True):

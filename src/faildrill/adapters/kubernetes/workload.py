@@ -20,12 +20,13 @@ from faildrill.adapters.kubernetes.rights import Rule
 from faildrill.adapters.kubernetes.selectors import means
 from faildrill.errors import ActionRefused, CannotSee
 
-_PLURALS: Final = {
+PLURALS: Final = {
     "Deployment": "deployments",
     "ReplicaSet": "replicasets",
     "StatefulSet": "statefulsets",
     "DaemonSet": "daemonsets",
 }
+"""What keeps pods there, by the words of its path."""
 _SHOWN: Final = 8
 """Characters of a UID that are shown."""
 
@@ -101,24 +102,54 @@ class Keeper(NamedTuple):
         return ""
 
 
+class Progress(NamedTuple):
+    """How far a Deployment or StatefulSet is with what it was told last."""
+
+    due: int
+    updated: int
+    available: int
+    troubles: tuple[str, ...]
+
+    @property
+    def is_over(self) -> bool:
+        """Whether all its pods are of its last revision, and available, and nothing else is to come."""
+        return not self.troubles and self.updated == self.available == self.due
+
+    def __str__(self) -> str:
+        """Say it in words."""
+        return "; ".join([f"{self.updated} of {self.due} updated, {self.available} available", *self.troubles])
+
+
+def progress(found: Workload) -> Progress:
+    """Tell how far it is, by its controller's word."""
+    spec, status, meta = found.spec, found.status, found.metadata
+    due = 1 if spec.replicas is None else spec.replicas
+    troubles = (
+        *(("paused",) if spec.paused else ()),
+        *(("not taken up yet",) if (status.observed_generation or 0) < (meta.generation or 0) else ()),
+        *((f"{status.replicas} there",) if (status.replicas or 0) > due else ()),
+    )
+    return Progress(due, status.updated_replicas or 0, status.available_replicas or 0, troubles)
+
+
 async def keeper_of(api: Api, namespace: str, owner: Owner | None, within: float) -> Keeper:
     """Return what keeps pods of an owner there; ActionRefused where nobody does, or it can't be told by whom."""
     if owner is None:
         raise ActionRefused("the pod belongs to no controller: once it is gone nobody makes another one")
     found = await _workload(api, namespace, owner, within)
     above = next((reference for reference in found.metadata.owner_references or () if reference.controller), None)
-    if owner.kind == "ReplicaSet" and above is not None and above.kind in _PLURALS:
+    if owner.kind == "ReplicaSet" and above is not None and above.kind in PLURALS:
         found = await _workload(api, namespace, above, within)
     return Keeper(owner, found)
 
 
 async def _workload(api: Api, namespace: str, owner: Owner, within: float) -> Workload:
-    if owner.kind not in _PLURALS:
-        known = ", ".join(_PLURALS)
+    if owner.kind not in PLURALS:
+        known = ", ".join(PLURALS)
         raise ActionRefused(
             f"the pod belongs to {owner.kind} {owner.name}: only those of {known} are known to come back"
         )
-    found = await api.read(Where.of("apps/v1", namespace, _PLURALS[owner.kind], owner.name), Workload, within)
+    found = await api.read(Where.of("apps/v1", namespace, PLURALS[owner.kind], owner.name), Workload, within)
     if found is None or found.metadata.uid != owner.uid:
         raise ActionRefused(f"{owner.kind} {owner.name} is not there any more")
     return found
@@ -127,7 +158,7 @@ async def _workload(api: Api, namespace: str, owner: Owner, within: float) -> Wo
 def controllers(owners: Collection[str]) -> list[Rule]:
     """Return what reading the controllers of these kinds takes, and the Deployments over ReplicaSets."""
     kinds = {*owners, *(("Deployment",) if "ReplicaSet" in owners else ())}
-    return [Rule("get", plural, "apps") for kind, plural in _PLURALS.items() if kind in kinds]
+    return [Rule("get", plural, "apps") for kind, plural in PLURALS.items() if kind in kinds]
 
 
 def lacking(keeper: Keeper, sight: Sight, services: Mapping[str, int]) -> list[str]:

@@ -9,10 +9,10 @@ from faildrill.adapters.kubernetes.looking import Looking, absent
 from faildrill.adapters.kubernetes.objects import Budget, Listed, Pod, Workload
 from faildrill.adapters.kubernetes.selectors import SelectorText, parsed
 from faildrill.adapters.kubernetes.target import InKubernetes, Name
+from faildrill.adapters.kubernetes.workload import PLURALS, progress
 from faildrill.ports import Seen
 from faildrill.record.samples import Outcome
 
-_PLURALS: Final = {"Deployment": "deployments", "StatefulSet": "statefulsets"}
 _REVISION: Final = "deployment.kubernetes.io/revision"
 
 
@@ -34,22 +34,13 @@ class Rollout(Looking, InKubernetes):
     workload: Literal["Deployment", "StatefulSet"] = Field(default="Deployment", description="what it is")
 
     async def _seen(self, api: Api, within: float) -> Seen:
-        where = Where.of("apps/v1", self.namespace, _PLURALS[self.workload], self.name)
+        where = Where.of("apps/v1", self.namespace, PLURALS[self.workload], self.name)
         found = await api.read(where, Workload, within)
         if found is None:
             return absent(self.workload, self.name)
-        spec, status, meta = found.spec, found.status, found.metadata
-        due = 1 if spec.replicas is None else spec.replicas
-        updated, available = status.updated_replicas or 0, status.available_replicas or 0
-        troubles = [
-            *(["paused"] if spec.paused else []),
-            *(["not taken up yet"] if (status.observed_generation or 0) < (meta.generation or 0) else []),
-            *([f"{status.replicas} there"] if (status.replicas or 0) > due else []),
-        ]
-        is_good = not troubles and due > 0 and updated == due and available == due
-        detail = "; ".join([f"{updated} of {due} updated, {available} available", *troubles])
-        revision = status.update_revision or (meta.annotations or {}).get(_REVISION, "")
-        return Seen(Outcome.OK if is_good else Outcome.WRONG, revision, detail)
+        now = progress(found)
+        revision = found.status.update_revision or (found.metadata.annotations or {}).get(_REVISION, "")
+        return Seen(Outcome.OK if now.is_over and now.due else Outcome.WRONG, revision, str(now))
 
 
 class _Container(NamedTuple):
