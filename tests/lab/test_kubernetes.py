@@ -670,3 +670,65 @@ async def scaled_back(lab: Facts) -> None:
     async with account(lab, "admin") as api:
         await api.patch(f"{DEPLOYMENT}/scale", {"spec": {"replicas": 3}})
         await until(lambda: is_whole(api))
+
+
+@asynccontextmanager
+async def an_account_with(lab: Facts, roles: str) -> AsyncIterator[str]:
+    """A service account that has these roles and no other; gives its token."""
+    made = []
+    async with account(lab, "admin") as api:
+        try:
+            made.append(
+                (await api.create(f"{CORE}/serviceaccounts", {"metadata": {"name": "least"}}), "serviceaccounts")
+            )
+            for body in yaml.safe_load_all(roles):
+                namespace = body["metadata"].get("namespace")
+                where = f"/apis/{body['apiVersion']}{f'/namespaces/{namespace}' if namespace else ''}"
+                made.append((await api.create(f"{where}/{body['kind'].lower()}s", body), where))
+            path = f"{CORE}/serviceaccounts/least/token"
+            yield (await api.create(path, {"spec": {"expirationSeconds": 3600}}))["status"]["token"]
+        finally:
+            for body, where in made:
+                plural = "serviceaccounts" if where == "serviceaccounts" else f"{body['kind'].lower()}s"
+                await api.delete(f"{CORE if where == plural else where}/{plural}/{body['metadata']['name']}")
+
+
+def asked_by(lab: Facts, who: str) -> set[tuple[str, str, int]]:
+    """Verb, resource and answer of each request of an account, but for what everybody may ask about himself."""
+    found = set()
+    for line in (lab.logs / "audit.log").read_text(encoding="utf-8").splitlines():
+        one = json.loads(line)
+        on = one.get("objectRef", {})
+        if one["user"]["username"] == who and not on.get("resource", "").startswith("selfsubject"):
+            resource = "/".join(filter(None, (on.get("resource"), on.get("subresource"))))
+            found.add((one["verb"], resource, one.get("responseStatus", {}).get("code", 0)))
+    return found
+
+
+def test_the_drill_passes_under_exactly_the_role_that_is_printed_for_it(steady: Facts, tmp_path: Path) -> None:
+    printing = [sys.executable, "-m", "faildrill", "kubernetes", "rbac", str(DRILL), "--env", steady.name]
+    printing += ["--service-account", "payments/least"]
+    roles = subprocess.run(printing, capture_output=True, text=True, check=True).stdout
+    environment = yaml.safe_load(steady.environment.read_text(encoding="utf-8"))
+    kubeconfig = json.loads((steady.folder / "pki" / "drill.kubeconfig").read_text(encoding="utf-8"))
+
+    async def story() -> Ran:
+        async with an_account_with(steady, roles) as token:
+            kubeconfig["users"][0]["user"] = {"token": token}
+            (tmp_path / "least.kubeconfig").write_text(json.dumps(kubeconfig), encoding="utf-8")
+            environment["kubernetes"]["staging"]["kubeconfig"] = str(tmp_path / "least.kubeconfig")
+            (tmp_path / "least.yaml").write_text(yaml.safe_dump(environment), encoding="utf-8")
+            return await asyncio.to_thread(run, DRILL, tmp_path, str(tmp_path / "least.yaml"))
+
+    ran = asyncio.run(story())
+    assert ran.code == 0, ran.said
+    asked = asked_by(steady, "system:serviceaccount:payments:least")
+    allowed = {
+        (verb, resource)
+        for body in yaml.safe_load_all(roles)
+        for rule in body.get("rules", [])
+        for verb in rule["verbs"]
+        for resource in rule["resources"]
+    }
+    assert [one for one in asked if one[2] == 403] == []
+    assert {(verb, resource) for verb, resource, _ in asked} == allowed

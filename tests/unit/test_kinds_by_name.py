@@ -31,6 +31,7 @@ SHOWN: Final = {
 """Where a text shows one to a person as an example of what to write: it decides nothing."""
 
 OTHERS: Final = {
+    "cli/main.py": {"kubernetes"},  # the command that prints what drills need of one
     "cli/notices.py": {"apprise"},  # the library, looked for before anything is touched
     "standards/settings.py": {"redis"},  # a protocol in which a load balancer asks a server whether it is well
 }

@@ -54,6 +54,7 @@ _COMMANDS = {
     "trace": "faildrill.cli.signals_sent:trace",
     "annotate": "faildrill.cli.signals_sent:annotate",
     "schedule": "faildrill.cli.schedule:schedule",
+    "kubernetes": "faildrill.cli.kubernetes:kubernetes",
     "lab": "faildrill.cli.lab:lab",
 }
 _SHORT = {
@@ -93,6 +94,7 @@ _SHORT = {
     "trace": "Send a recorded run to a collector of OpenTelemetry, as a trace.",
     "annotate": "Mark a recorded run in Grafana.",
     "schedule": "Say when game days are due, and run what is due.",
+    "kubernetes": "Print the least rights that a drill needs in a Kubernetes cluster.",
     "lab": "The embedded staging of real parts on this machine.",
 }
 

@@ -10,6 +10,7 @@ from faildrill.adapters.kubernetes.client import Api, Where
 from faildrill.adapters.kubernetes.cluster_objects import Event, Node
 from faildrill.adapters.kubernetes.looking import Looking, absent
 from faildrill.adapters.kubernetes.objects import LeaseObject, Listed, Object
+from faildrill.adapters.kubernetes.rights import Rule
 from faildrill.adapters.kubernetes.selectors import SelectorText, parsed
 from faildrill.adapters.kubernetes.target import InKubernetes, Name
 from faildrill.ports import Seen
@@ -40,6 +41,9 @@ class Nodes(Looking):
     at_least: int | None = Field(
         default=None, ge=1, description="how many must be ready; by default each that is there"
     )
+
+    def _rules(self) -> list[Rule]:
+        return [Rule("list", "nodes")]
 
     async def _seen(self, api: Api, within: float) -> Seen:
         found = await api.read(Where.of("v1", "", "nodes"), Listed[Node], within)
@@ -89,6 +93,12 @@ class Leader(Looking, InKubernetes):
         if sum(one is not None for one in (self.lease, self.endpoints, self.config_map)) != 1:
             raise ValueError("say where the leader is written down: `lease`, `endpoints` or `config_map`, one of them")
         return self
+
+    def _rules(self) -> list[Rule]:
+        if self.lease is not None:
+            return [Rule("get", "leases", "coordination.k8s.io", self.lease)]
+        plural, name = ("endpoints", self.endpoints) if self.endpoints else ("configmaps", self.config_map)
+        return [Rule("get", plural, name=str(name))]
 
     async def _seen(self, api: Api, within: float) -> Seen:
         kind, led = await self._led(api, within)
@@ -148,6 +158,9 @@ class Events(Looking, InKubernetes):
 
     reasons: list[str] = Field(default_factory=list, description="which count, e.g. `BackOff`; all warnings by default")
     _known: dict[str, int] | None = PrivateAttr(default=None)
+
+    def _rules(self) -> list[Rule]:
+        return [Rule("list", "events")]
 
     async def _seen(self, api: Api, within: float) -> Seen:
         found = await api.read(Where.of("v1", self.namespace, "events"), Listed[Event], within)

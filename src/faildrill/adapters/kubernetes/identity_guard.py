@@ -11,9 +11,10 @@ from pydantic import Field, field_validator
 from faildrill.adapters.kubernetes.client import Api, Untold, Where
 from faildrill.adapters.kubernetes.kubeconfig import NoWay
 from faildrill.adapters.kubernetes.objects import Object
+from faildrill.adapters.kubernetes.rights import Needed, Rule
 from faildrill.adapters.kubernetes.target import MARKER, Kubernetes
 from faildrill.errors import CannotSee
-from faildrill.ports import causes
+from faildrill.ports import Given, causes
 from faildrill.toolkit.identity import DIFFERS, PROVED, SILENT, Answer, EveryNodeProves, shown
 
 _UID: Final = r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$"
@@ -81,6 +82,10 @@ class Identity(_AsksTheApi):
         told = f"says that its kube-system is {shown(said)}, not {self.system}: this is not the declared cluster"
         return Answer(DIFFERS, told)
 
+    async def needs(self, given: Given) -> list[Needed]:
+        """Tell what it asks for."""
+        return [Needed("", Rule("get", "namespaces", name="kube-system"))]
+
     def facts(self) -> list[str]:
         """Return the UID, however the cluster is reached."""
         return [f"kubernetes system {self.system}"]
@@ -108,6 +113,10 @@ class Marker(_AsksTheApi):
         identity:
           - kubernetes.marker: {kubernetes: staging}
     """
+
+    async def needs(self, given: Given) -> list[Needed]:
+        """Tell what it asks for."""
+        return [Needed(one, Rule("get", "namespaces", name=one)) for one in self.kubernetes.namespaces]
 
     def facts(self) -> list[str]:
         """Return the marker."""

@@ -8,6 +8,7 @@ from typing import Final, Generic, TypeVar
 from pydantic import PrivateAttr
 
 from faildrill.adapters.kubernetes.client import Api, Untold
+from faildrill.adapters.kubernetes.rights import Needed, Rule
 from faildrill.adapters.kubernetes.target import OfKubernetes
 from faildrill.errors import CannotSee
 from faildrill.ports import Given, Seen, TellEdge
@@ -41,6 +42,14 @@ class Looking(OfKubernetes):
             await Looking.close(self)  # a token may be renewed, a certificate replaced
             words = error.words if isinstance(error, Untold) else str(error)
             return Seen(Outcome.BROKEN, detail=f"the API server: {words}"[:_LONGEST])
+
+    async def needs(self, given: Given) -> list[Needed]:
+        """Tell what a look asks for."""
+        return [Needed(self.where, rule) for rule in self._rules()]
+
+    @abstractmethod
+    def _rules(self) -> list[Rule]:
+        """Return what a look asks for."""
 
     @abstractmethod
     async def _seen(self, api: Api, within: float) -> Seen:

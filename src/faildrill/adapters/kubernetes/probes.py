@@ -10,6 +10,7 @@ from pydantic import Field, PrivateAttr
 from faildrill.adapters.kubernetes.client import Api, Where
 from faildrill.adapters.kubernetes.looking import EdgesOf, Looking
 from faildrill.adapters.kubernetes.objects import Endpoint, EndpointSlice, Listed
+from faildrill.adapters.kubernetes.rights import Rule
 from faildrill.adapters.kubernetes.target import InKubernetes
 from faildrill.adapters.kubernetes.watch import Watch, Watched
 from faildrill.ports import Given, Seen, TellEdge
@@ -51,6 +52,9 @@ class Endpoints(Looking, InKubernetes):
         if self._watch is not None:
             await self._watch.close()
         await super().close()
+
+    def _rules(self) -> list[Rule]:
+        return [Rule(verb, "endpointslices", "discovery.k8s.io") for verb in ("list", "watch")]
 
     @property
     def _what(self) -> Watched[EndpointSlice]:

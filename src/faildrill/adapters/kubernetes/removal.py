@@ -13,10 +13,11 @@ from faildrill.adapters.kubernetes.checks import account
 from faildrill.adapters.kubernetes.client import Api, Where
 from faildrill.adapters.kubernetes.identity_guard import unmarked
 from faildrill.adapters.kubernetes.objects import LeaseObject, Object, Owner, Pod
-from faildrill.adapters.kubernetes.rights import Rule, allowed
+from faildrill.adapters.kubernetes.rights import Needed, Rule, allowed
 from faildrill.adapters.kubernetes.selectors import SelectorText, parsed
 from faildrill.adapters.kubernetes.target import InKubernetes
 from faildrill.adapters.kubernetes.workload import (
+    PLURALS,
     Keeper,
     Sight,
     called,
@@ -114,6 +115,18 @@ class Removal(InKubernetes):
             found += await allowed(api, self.namespace, [*controllers(owners), *self._rules()], within)
             nodes = await allowed(api, "", [Rule("get", "nodes")], within) if self.zone else []
         return [*found, *nodes]
+
+    async def needs(self, given: Given) -> list[Needed]:
+        """Tell what it asks for; where nobody lets us look what keeps the pods there, that is any of what could."""
+        try:
+            async with self._asking(given) as api:
+                pods = await self._meant(api, await sighted(api, self.namespace, each(given)), each(given))
+            owners = {pod.controller.kind for pod in pods if pod.controller}
+        except (CannotSee, ActionRefused):
+            owners = set(PLURALS)
+        rules = [Rule("get", "namespaces", name=self.namespace), *_LOOKS, *controllers(owners), *self._rules()]
+        nodes = [Needed("", Rule("get", "nodes"))] if self.zone else []
+        return [*(Needed(self.namespace, rule) for rule in rules), *nodes]
 
     async def confirm(self, before: Captured, given: Given) -> Observed:
         """See that the pods are on the way out and get no new connections, and that nobody else has changed a thing."""

@@ -2,11 +2,11 @@
 
 import asyncio
 from collections.abc import Sequence
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, Protocol, runtime_checkable
 
 from faildrill.adapters.kubernetes.client import Api, Where
 from faildrill.adapters.kubernetes.objects import SelfSubjectAccessReview
-from faildrill.ports import Checked
+from faildrill.ports import Checked, Given
 
 _GROUP: Final = "authorization.k8s.io/v1"
 _KIND: Final = "SelfSubjectAccessReview"
@@ -25,6 +25,22 @@ class Rule(NamedTuple):
         """Write it as a Role has it."""
         named = f", resourceNames: [{self.name}]" if self.name else ""
         return f'{{apiGroups: ["{self.group}"], resources: [{self.resource}], verbs: [{self.verb}]{named}}}'
+
+
+class Needed(NamedTuple):
+    """A rule, and the namespace that it is needed in; none for what is the cluster's."""
+
+    namespace: str
+    rule: Rule
+
+
+@runtime_checkable
+class Needs(Protocol):
+    """A kind that can tell what it asks of an API server, and nothing that it doesn't."""
+
+    async def needs(self, given: Given) -> list[Needed]:
+        """Tell it; what hangs on the state of the cluster is looked at, as far as that may be looked at already."""
+        ...
 
 
 async def allowed(api: Api, namespace: str, rules: Sequence[Rule], within: float) -> list[Checked]:

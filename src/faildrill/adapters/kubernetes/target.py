@@ -77,6 +77,11 @@ class OfKubernetes(Kind):
 
     kubernetes: Kubernetes = Field(description="the cluster")
 
+    @property
+    def where(self) -> str:
+        """The namespace that it is about; empty for what is the cluster's."""
+        return ""
+
 
 class InKubernetes(OfKubernetes):
     """A kind that looks or acts in one namespace of a cluster."""
@@ -91,3 +96,8 @@ class InKubernetes(OfKubernetes):
             there = ", ".join(target.namespaces)
             raise ValueError(f"{value!r} is none of the namespaces of {target.name}: {there}")
         return value
+
+    @property
+    def where(self) -> str:
+        """The namespace that it is about."""
+        return self.namespace

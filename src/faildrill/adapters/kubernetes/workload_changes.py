@@ -15,7 +15,7 @@ from faildrill.adapters.kubernetes.keepers import keeper_of_settings
 from faildrill.adapters.kubernetes.objects import Listed, Object, Pod, Workload
 from faildrill.adapters.kubernetes.outcomes import Refused, Unknown
 from faildrill.adapters.kubernetes.removal import each
-from faildrill.adapters.kubernetes.rights import Rule, allowed
+from faildrill.adapters.kubernetes.rights import Needed, Rule, allowed
 from faildrill.adapters.kubernetes.selectors import means
 from faildrill.adapters.kubernetes.target import InKubernetes, Name
 from faildrill.adapters.kubernetes.workload import PLURALS, called, progress
@@ -75,13 +75,17 @@ class _Changes(InKubernetes):
         async with self._asking(given) as api:
             return await allowed(api, self.namespace, self.rules(), each(given))
 
+    async def needs(self, given: Given) -> list[Needed]:
+        """Tell what it does at the API server."""
+        return [Needed(self.namespace, rule) for rule in self.rules()]
+
     def rules(self) -> list[Rule]:
         """Return what it does at the API server."""
         plural = PLURALS[self.workload]
         return [
             Rule("get", "namespaces", name=self.namespace),
-            Rule("get", plural, "apps"),
-            Rule("patch", f"{plural}{self.PART}", "apps"),
+            Rule("get", plural, "apps", self.name),
+            Rule("patch", f"{plural}{self.PART}", "apps", self.name),
             Rule("list", "pods"),
         ]
 

@@ -7,6 +7,7 @@ from pydantic import Field, PrivateAttr
 from faildrill.adapters.kubernetes.client import Api, Where
 from faildrill.adapters.kubernetes.looking import Looking, absent
 from faildrill.adapters.kubernetes.objects import Budget, Listed, Pod, Workload
+from faildrill.adapters.kubernetes.rights import Rule
 from faildrill.adapters.kubernetes.selectors import SelectorText, parsed
 from faildrill.adapters.kubernetes.target import InKubernetes, Name
 from faildrill.adapters.kubernetes.workload import PLURALS, progress
@@ -32,6 +33,9 @@ class Rollout(Looking, InKubernetes):
 
     name: Name = Field(description="the workload's name")
     workload: Literal["Deployment", "StatefulSet"] = Field(default="Deployment", description="what it is")
+
+    def _rules(self) -> list[Rule]:
+        return [Rule("get", PLURALS[self.workload], "apps", self.name)]
 
     async def _seen(self, api: Api, within: float) -> Seen:
         where = Where.of("apps/v1", self.namespace, PLURALS[self.workload], self.name)
@@ -67,6 +71,9 @@ class Restarts(Looking, InKubernetes):
     at_most: int = Field(default=0, ge=0, description="how many restarts are good")
     _before: dict[_Container, int] | None = PrivateAttr(default=None)
     _most: dict[_Container, int] = PrivateAttr(default_factory=dict)
+
+    def _rules(self) -> list[Rule]:
+        return [Rule("list", "pods")]
 
     async def _seen(self, api: Api, within: float) -> Seen:
         where = Where.of("v1", self.namespace, "pods")
@@ -105,6 +112,9 @@ class BudgetProbe(Looking, InKubernetes):
 
     name: Name = Field(description="the budget's name")
     at_least: int = Field(default=1, ge=0, description="how many evictions it must allow")
+
+    def _rules(self) -> list[Rule]:
+        return [Rule("get", "poddisruptionbudgets", "policy", self.name)]
 
     async def _seen(self, api: Api, within: float) -> Seen:
         where = Where.of("policy/v1", self.namespace, "poddisruptionbudgets", self.name)
