@@ -97,8 +97,10 @@ class Promote(OfMariaDB, Handover[Sight]):
         return [f"{name} takes writes" for name in sight.leading if name not in known and before["writer"]]
 
     def _remedy(self, before: Captured) -> str:
-        """Return what a person tells both servers to have the first one take writes again."""
+        """Return what a person tells both servers to have the first one take writes again; there may have been none."""
         to, first = str(before["to"]), str(before["writer"])
+        if before["writer"] is None:
+            return f"nothing: nobody took writes before {to} did"
         source = own_addresses(self.mariadb.members)[first][-1]
         return (
             f"when {first} has all that {to} has (SELECT @@gtid_current_pos on both), on {to} `SET GLOBAL read_only = "
