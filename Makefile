@@ -44,7 +44,7 @@ types: $(READY) ## mypy --strict
 	$(BIN)/mypy
 
 unit: $(READY) ## the tests that need no lab
-	$(BIN)/pytest -q -n 3 --dist loadfile tests/unit
+	$(BIN)/pytest -q -n 4 --dist loadfile tests/unit
 
 check: $(READY) ## lint, types, contracts and the tests that need no lab, side by side
 	@$(MAKE) --no-print-directory --jobs=2 lint types unit
