@@ -8,6 +8,7 @@ from faildrill.auditing.detection_time import last_resort, serving, standing
 from faildrill.auditing.remarks import Detection, Grade, Remark
 from faildrill.standards import (
     Backend,
+    Check,
     Failover,
     Settings,
     SettingsRead,
@@ -246,7 +247,7 @@ def _writer(name: str, backend: str, settings: Backend) -> Iterator[Remark]:
     balanced = [server for server in serving(settings).values() if not server.backup and server.weight != 0]
     stores = {_ONE_WRITES.get(port(server.address) or 0) for server in balanced}
     checks = [server.check for server in balanced if server.check is not None]
-    asked_no_role = [check for check in checks if check.how and check.how not in _MAY_ASK_A_ROLE and not check.asks]
+    asked_no_role = [check for check in checks if check.how and not _may_ask_a_role(check)]
     if len(balanced) < 2 or len(stores) != 1 or None in stores or len(asked_no_role) < len(balanced):  # noqa: PLR2004 - one is the writer
         return
     [store] = stores
@@ -256,6 +257,12 @@ def _writer(name: str, backend: str, settings: Backend) -> Iterator[Remark]:
     why = "one that only follows passes such a check as well, and refuses writes; for reads it is right"
     remedy = "where users write through it, check who leads: `option httpchk` at Patroni's /primary, `role:master`"
     yield Remark("writer", Grade.NOTE, name, what, why, remedy)
+
+
+def _may_ask_a_role(check: Check) -> bool:
+    """Tell whether a check may ask who leads: of those that log in, ping or connect, one with words of its author's."""
+    is_scripted = check.how in ("tcp", "tls") and bool(check.asks)  # `tcp-check send`
+    return check.how in _MAY_ASK_A_ROLE or is_scripted
 
 
 def _failover(name: str, settings: Failover) -> Iterator[Remark]:

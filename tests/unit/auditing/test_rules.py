@@ -110,8 +110,8 @@ def test_standing_connections_that_stay_with_a_server_that_is_found_dead_are_tol
     ("check", "ports", "change", "is_told"),
     [
         ({"how": "tcp"}, (5432, 5432), {}, True),
-        ({"how": "pgsql"}, (5432, 5432), {}, True),
-        ({"how": "redis"}, (6379, 6379), {}, True),
+        ({"how": "pgsql", "asks": True}, (5432, 5432), {}, True),
+        ({"how": "redis", "asks": True}, (6379, 6379), {}, True),
         ({"how": "passive"}, (3306, 3306), {}, True),
         ({"how": "tcp", "asks": True}, (6379, 6379), {}, False),
         ({"how": "http"}, (5432, 5432), {}, False),
