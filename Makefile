@@ -61,7 +61,7 @@ seen: $(READY) ## take from the runs below OF=FOLDER which kinds acted and were 
 
 lock: ## write requirements.lock anew from pyproject.toml
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
-	  --no-header --no-annotate --extra lab --extra postgres --extra ansible --extra calendar --extra dns --extra nginx --extra otel --extra watch --group dev --upgrade pyproject.toml -o requirements.lock
+	  --no-header --no-annotate --extra lab --extra postgres --extra ansible --extra aws --extra calendar --extra dns --extra nginx --extra otel --extra watch --group dev --upgrade pyproject.toml -o requirements.lock
 
 soak: $(READY) ## the promises of safety and of measuring with their full figures, printed with machine and date (hours)
 	$(BIN)/pytest tests/safety tests/lab/test_lab_kills.py --soak --timeout=0 --ignore=tests/safety/test_schedules.py
