@@ -406,20 +406,21 @@ def test_what_ends_is_started_again_with_back_off(steady: Facts) -> None:
 def test_a_node_that_is_killed_takes_its_pods_with_it_and_they_are_replaced_elsewhere(steady: Facts) -> None:
     async def story() -> str:
         async with account(steady, "admin") as api:
-            lost = next(one for one in await servers(api) if one["spec"]["nodeName"] == "node-c")
+            lost = (await servers(api))[0]
+            node = lost["spec"]["nodeName"]
             address = addresses.listening(lost["status"]["podIP"])
-            ask(steady, {"op": "signal", "node": "node-c", "signal": "KILL"})
+            ask(steady, {"op": "signal", "node": node, "signal": "KILL"})
             with pytest.raises(ConnectionRefusedError), socket.create_connection((address, port_of(lost)), 1):
                 pass
-            await until(lambda: is_on_two_nodes(api))
+            await until(lambda: is_elsewhere(api, node))
             assert "deletionTimestamp" in (await api.get(f"{PODS}/{lost['metadata']['name']}"))["metadata"]
-            ask(steady, {"op": "start", "node": "node-c"})
+            ask(steady, {"op": "start", "node": node})
             await until(lambda: gone(api, lost["metadata"]["name"]))
             return str(lost["metadata"]["uid"])
 
-    async def is_on_two_nodes(api: Api) -> bool:
+    async def is_elsewhere(api: Api, node: str) -> bool:
         ready = [one["spec"]["nodeName"] for one in await servers(api) if is_ready(one)]
-        return len(ready) == 3 and "node-c" not in ready
+        return len(ready) == 3 and node not in ready
 
     assert "ended" not in told(steady, asyncio.run(story()))
 
@@ -427,15 +428,15 @@ def test_a_node_that_is_killed_takes_its_pods_with_it_and_they_are_replaced_else
 def test_a_node_that_is_cut_off_is_given_up_while_its_pods_live_on(steady: Facts) -> None:
     async def story() -> None:
         async with account(steady, "admin") as api:
-            cut = next(one for one in await servers(api) if one["spec"]["nodeName"] == "node-a")
-            address = addresses.listening(cut["status"]["podIP"])
-            ask(steady, {"op": "link", "name": "node-a", "mode": "cut"})
+            cut = (await servers(api))[0]
+            node, address = cut["spec"]["nodeName"], addresses.listening(cut["status"]["podIP"])
+            ask(steady, {"op": "link", "name": node, "mode": "cut"})
             try:
                 await until(lambda: is_ending(api, cut["metadata"]["name"]))
                 assert await readiness.fetch(port_of(cut), "/health", host=address)
                 assert told(steady, cut["metadata"]["uid"])[-1] == "ready"
             finally:
-                ask(steady, {"op": "link", "name": "node-a", "mode": "open"})
+                ask(steady, {"op": "link", "name": node, "mode": "open"})
             await until(lambda: gone(api, cut["metadata"]["name"]))
             assert told(steady, cut["metadata"]["uid"])[-1] == "deleted"
 
