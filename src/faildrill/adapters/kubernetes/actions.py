@@ -57,28 +57,35 @@ class _Takes(Removal):
     async def capture(self, given: Given) -> Captured:
         """Resolve the pods, see that all is whole, and ask with `dryRun=All` whether it would be done."""
         async with self._asking(given) as api:
-            aim = await self._aim(api, each(given))
-            self._refuse_useless(aim)
-            for pod in aim.pods:
-                await self._refuse_by_budget(api, pod, each(given))
-                await self._tried(api, pod, each(given))
-            return self._before(aim)
+            return await self.fit(api, await self._aim(api, each(given)), each(given))
+
+    async def fit(self, api: Api, aim: Aim, within: float) -> Captured:
+        """Return what is there before pods are taken away; ActionRefused where that would prove nothing, or not be."""
+        self.refuse_useless(aim)
+        for pod in aim.pods:
+            await self._refuse_by_budget(api, pod, within)
+            await self._tried(api, pod, within)
+        return self.before(aim)
 
     async def apply(self, before: Captured, given: Given) -> Captured:
         """Take the pods away, and tell their phases."""
         deadline = asyncio.get_running_loop().time() + given.timeout * SHARE
-        hit = names_of(before["pods"])
-        since: list[int] = []
         async with self._asking(given) as api:
-            for uid, name in hit.items():
-                try:
-                    since.append(await self._take(api, _Pinned(name, uid), given, deadline))
-                except ActionRefused as error:
-                    if not since:
-                        raise
-                    raise ActionFailed(f"{len(since)} of {len(hit)} are taken away, and then: {error}") from error
-            await self._follow(api, before, since[0], given, deadline)
+            await self.take(api, before, given, deadline)
+        hit = names_of(before["pods"])
         return {"pods": list(hit.values()), "uids": list(hit)}
+
+    async def take(self, api: Api, before: Captured, given: Given, deadline: float) -> None:
+        """Take the pods away, one after the other, until a deadline by the loop's clock, and tell their phases."""
+        hit, since = names_of(before["pods"]), list[int]()
+        for uid, name in hit.items():
+            try:
+                since.append(await self._take(api, _Pinned(name, uid), given, deadline))
+            except ActionRefused as error:
+                if not since:
+                    raise
+                raise ActionFailed(f"{len(since)} of {len(hit)} are taken away, and then: {error}") from error
+        await self._follow(api, before, since[0], given, deadline)
 
     async def _take(self, api: Api, pinned: _Pinned, given: Given, deadline: float) -> int:
         """Take one pod away; return since when it may be (monotonic ns). Each refusal is told, with what it cost."""
@@ -130,7 +137,7 @@ class _Takes(Removal):
 
         The namespace is asked each time, too, whether it may be drilled: a budget, or the pod before, was waited for.
         """
-        await self._refuse_unmarked(api, within)
+        await self.refuse_unmarked(api, within)
         where = Where.of("v1", self.namespace, "pods", pinned.name)
         pod = await api.read(where, Pod, within)
         if pod is None or pod.uid != pinned.uid or pod.is_terminating:
@@ -225,8 +232,9 @@ class Evict(_Takes):
     Each eviction is one request, pinned to the pod's UID and version. One that the budget forbids is tried again for
     `try_for`; each refusal is on the timeline, and the time until one is accepted is waiting, not outage. An answer
     that leaves it open is settled by looking. Its effect is seen when the pod is terminating or gone and in no
-    Service's ready endpoints. A pod that somebody else deletes, or a workload that somebody else scales or changes
-    meanwhile, is told, and never passes.
+    Service's ready endpoints, and a probe has noticed it (it gives no answer any more): the API server's word alone is
+    not enough. A pod that somebody else deletes, or a workload that somebody else scales or changes meanwhile, is told,
+    and never passes.
 
     Pods don't come back: it is put back when the workload is whole again, with as many ready pods as there are to be
     and as many in each Service as before.

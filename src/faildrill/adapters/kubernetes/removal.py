@@ -15,7 +15,7 @@ from faildrill.adapters.kubernetes.identity_guard import unmarked
 from faildrill.adapters.kubernetes.objects import LeaseObject, Object, Owner, Pod
 from faildrill.adapters.kubernetes.rights import Needed, Rule, allowed
 from faildrill.adapters.kubernetes.selectors import SelectorText, parsed
-from faildrill.adapters.kubernetes.target import InKubernetes
+from faildrill.adapters.kubernetes.target import InKubernetes, Kubernetes
 from faildrill.adapters.kubernetes.workload import (
     PLURALS,
     Keeper,
@@ -143,9 +143,12 @@ class Removal(InKubernetes):
             return Observed(holds=False, because=told)
         ready = sum(pod.is_ready for pod in sight.of(controller_of(before).uid).values())
         left = ", ".join(f"{name} ({uid[:8]})" for uid, name in hit.items())
-        due = _data(before["workload"])["replicas"]
+        due = data(before["workload"])["replicas"]
         because = f"{left} is {_state(hit, sight)} and in no endpoints; {ready} of {due} are ready"
-        return Observed(holds=True, because=because, evidence={"pods": list(hit.values()), "ready": ready})
+        # All of it is the word of one server: a probe must have noticed it. In a StatefulSet the next one has the name.
+        moves = [] if controller_of(before).kind == "StatefulSet" else list(hit.values())
+        evidence: Captured = {"pods": list(hit.values()), "ready": ready}
+        return Observed(True, because, evidence, word_of=Kubernetes.section, moves=moves, empties=bool(moves))
 
     async def lasts(self, before: Captured, given: Given) -> Observed:
         """See that these pods, and no others, are gone, and that as many are to be there as before."""
@@ -207,7 +210,7 @@ class Removal(InKubernetes):
 
     async def _aim(self, api: Api, within: float) -> Aim:
         """Resolve which pods are meant now; ActionRefused where that would make no sense."""
-        await self._refuse_unmarked(api, within)
+        await self.refuse_unmarked(api, within)
         sight = await sighted(api, self.namespace, within)
         chosen = await self._chosen(api, sight, within)
         owners = {pod.controller.uid if pod.controller else "" for pod in chosen}
@@ -215,7 +218,7 @@ class Removal(InKubernetes):
             raise ActionRefused(f"{self._words} means pods of {len(owners)} workloads: name those of one")
         return Aim(chosen, await keeper_of(api, self.namespace, chosen[0].controller, within), sight)
 
-    async def _refuse_unmarked(self, api: Api, within: float) -> None:
+    async def refuse_unmarked(self, api: Api, within: float) -> None:
         """Refuse where the namespace does not say that it may be drilled."""
         there = await api.read(Where.of("v1", "", "namespaces", self.namespace), Object, within)
         if wrong := unmarked(there, self.kubernetes):
@@ -261,7 +264,7 @@ class Removal(InKubernetes):
             raise ActionRefused(f"nobody holds a Lease {self.leader_of} in {self.namespace}")
         return found.spec.holder_identity
 
-    def _refuse_useless(self, aim: Aim) -> None:
+    def refuse_useless(self, aim: Aim) -> None:
         """Refuse what would prove nothing, or take the last one away."""
         services = _services(aim.sight, aim.keeper.controller)
         if missing := lacking(aim.keeper, aim.sight, services):
@@ -272,7 +275,8 @@ class Removal(InKubernetes):
             )
             raise ActionRefused(told)
 
-    def _before(self, aim: Aim) -> Captured:
+    def before(self, aim: Aim) -> Captured:
+        """Return what is there before pods are taken away."""
         hit = {pod.uid: pod.name for pod in aim.pods}
         family = aim.sight.of(aim.keeper.controller.uid)
         meta, controller = aim.keeper.workload.metadata, aim.keeper.controller
@@ -297,7 +301,7 @@ class Removal(InKubernetes):
     async def _others(self, api: Api, sight: Sight, before: Captured, within: float) -> str:
         """Tell what somebody else has done to the workload since; empty where nobody has."""
         keeper = await keeper_of(api, self.namespace, controller_of(before), within)
-        known = _data(before["workload"])
+        known = data(before["workload"])
         if keeper.wanted != known["replicas"]:
             return f"somebody else has scaled {keeper.name} from {known['replicas']} to {keeper.wanted}"
         if keeper.workload.metadata.uid != known["uid"]:
@@ -338,7 +342,8 @@ def _still_there(before: Captured, sight: Sight) -> str:
     return f"{', '.join(found)} is there, and nobody has deleted it" if found else ""
 
 
-def _data(held: JsonValue) -> dict[str, JsonValue]:
+def data(held: JsonValue) -> dict[str, JsonValue]:
+    """Return what was written down as an object."""
     return held if isinstance(held, dict) else {}
 
 

@@ -17,7 +17,7 @@ from faildrill.adapters.kubernetes.outcomes import Refused, Unknown
 from faildrill.adapters.kubernetes.removal import each
 from faildrill.adapters.kubernetes.rights import Needed, Rule, allowed
 from faildrill.adapters.kubernetes.selectors import means
-from faildrill.adapters.kubernetes.target import InKubernetes, Name
+from faildrill.adapters.kubernetes.target import InKubernetes, Kubernetes, Name
 from faildrill.adapters.kubernetes.workload import PLURALS, called, progress
 from faildrill.errors import ActionFailed, ActionRefused, CannotSee
 from faildrill.ports import Captured, Checked, Given, Hears, Observed, Preview
@@ -199,8 +199,9 @@ class Scale(_Changes):
 
     The patch names the version that was seen, so a late one fails by itself, and its field manager is
     `faildrill-RUN`: `kubectl get --show-managed-fields` tells who did it. An answer that leaves it open is settled by
-    looking. Its effect is seen when so many pods are there and available, by the controllers' word. What somebody else
-    has scaled meanwhile is left as it is, and told. Which pods go is the controller's choice; they don't come back.
+    looking. Its effect is seen when so many pods are there and available, and a probe has noticed it: the API server's
+    word alone is not enough. What somebody else has scaled meanwhile is left as it is, and told. Which pods go is the
+    controller's choice; they don't come back.
 
         steps:
           - name: one server too few
@@ -227,7 +228,7 @@ class Scale(_Changes):
 
     async def confirm(self, before: Captured, given: Given) -> Observed:
         """See so many pods there, and available."""
-        return await self._has(self.replicas, given)
+        return (await self._has(self.replicas, given))._replace(word_of=Kubernetes.section)
 
     async def restored(self, before: Captured, given: Given) -> Observed:
         """See as many as before, and available."""
@@ -288,8 +289,8 @@ class Restart(_Changes):
     with nothing touched: a workload that is not there, not whole, paused, or of strategy `OnDelete`, which replaces
     nothing. It is asked with `dryRun=All` first, pinned, signed and settled as `kubernetes.scale` is.
 
-    Its effect is seen when none of the pods from before is left and all of the new ones are available. Pods don't come
-    back: it is put back when the workload is whole.
+    Its effect is seen when none of the pods from before is left and all of the new ones are available, and a probe has
+    noticed it. Pods don't come back: it is put back when the workload is whole.
 
         steps:
           - name: restart the payment servers
@@ -308,7 +309,8 @@ class Restart(_Changes):
         left = [name for uid, name in there.items() if uid in known]
         if left:
             return Observed(holds=False, because=f"{self._words}: {', '.join(left)} is still there; {progress(found)}")
-        return Observed(progress(found).is_over, f"{self._words}: all pods are new; {progress(found)}")
+        told = f"{self._words}: all pods are new; {progress(found)}"
+        return Observed(progress(found).is_over, told, word_of=Kubernetes.section)
 
     async def restored(self, before: Captured, given: Given) -> Observed:
         """See it whole."""

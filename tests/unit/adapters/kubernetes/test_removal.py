@@ -101,7 +101,9 @@ def test_one_request_takes_one_pod_and_another_one_comes(both: Play) -> None:
         assert before["pods"] == {"uid-0": "pay-0"}
         assert drill.sent() == 0
         assert await step.apply(before, drill.given) == {"pods": ["pay-0"], "uids": ["uid-0"]}
-        assert (await step.confirm(before, drill.given)).holds
+        confirmed = await step.confirm(before, drill.given)
+        assert confirmed.holds
+        assert (confirmed.word_of, confirmed.moves, confirmed.empties) == ("kubernetes", ["pay-0"], True)
         await step.undo(before, drill.given)
         back = await step.restored(before, drill.given)
         assert back.holds

@@ -126,7 +126,8 @@ def test_it_is_scaled_by_one_patch_and_back_by_another(play: Play) -> None:
         assert (await step.found(before, drill.given)).whose == "before"
         await step.apply(before, drill.given)
         assert (place.replicas, place.liar.effects) == (2, 1)
-        assert (await step.confirm(before, drill.given)).holds
+        confirmed = await step.confirm(before, drill.given)
+        assert (confirmed.holds, confirmed.word_of) == (True, "kubernetes"), "a probe must have noticed it"
         assert (await step.found(before, drill.given)).whose == "ours"
         assert await step.count(before, drill.given) == 2
         await step.undo(before, drill.given)
