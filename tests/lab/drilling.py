@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from faildrill.record import series
+from faildrill.record import run_set
 from faildrill.record.timeline import FILE
 
 
@@ -75,4 +75,4 @@ def folder_of(tmp_path: Path) -> Path:
 
 
 def _recorded(tmp_path: Path) -> list[Path]:
-    return [one.parent for name in (FILE, series.FILE) for one in (tmp_path / "reports").glob(f"*/{name}")]
+    return [one.parent for name in (FILE, run_set.FILE) for one in (tmp_path / "reports").glob(f"*/{name}")]

@@ -16,7 +16,7 @@ from faildrill.judging.evidence import gather
 from faildrill.judging.expectations.never import Never
 from faildrill.lab.core.facts import Facts
 from faildrill.locking.dirty_marks import all_marks
-from faildrill.record import series
+from faildrill.record import run_set
 from faildrill.record.timeline import FILE, AnyEvent, Confirmed, Intended, WaitStarted, entries
 from lab.conftest import Drilled, put_back
 from lab.drilling import folder_of, run, started
@@ -66,8 +66,8 @@ def test_every_drill_passes_and_says_what_it_measured(path: Path, drilled: Drill
     assert "PASSED" in ran.said
     assert all_marks() == {}
     of_a_run = ("timeline.jsonl", "probes.samples", "result.json", "junit.xml", "report.md", "report.html")
-    of_a_set = (series.FILE, "set.json", "junit.xml", "report.html")
-    for name in of_a_set if (ran.folder / series.FILE).exists() else of_a_run:
+    of_a_set = (run_set.FILE, "set.json", "junit.xml", "report.html")
+    for name in of_a_set if (ran.folder / run_set.FILE).exists() else of_a_run:
         assert (ran.folder / name).stat().st_size > 0
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from faildrill.lab.core.facts import Facts
 from faildrill.locking.dirty_marks import all_marks
-from faildrill.record import series
+from faildrill.record import run_set
 
 GOOD: Final = """\
 drill: {name}
@@ -69,7 +69,7 @@ def test_thirty_drills_of_which_one_fails_and_one_is_unsafe_are_told_alike_by_ev
     done = subprocess.run([sys.executable, "-m", "faildrill", *words], capture_output=True, text=True, check=False)
     try:
         assert done.returncode == 6, done.stdout + done.stderr
-        [folder] = [one.parent for one in (tmp_path / "reports").glob(f"*/{series.FILE}")]
+        [folder] = [one.parent for one in (tmp_path / "reports").glob(f"*/{run_set.FILE}")]
         agree(folder, done.stdout.splitlines())
         figure(f"30 drills of the lab in one suite, {SAID}: all that tells of it agrees, the exit code is 6")
     finally:

@@ -17,7 +17,7 @@ from faildrill.cli import judge
 from faildrill.cli.main import cli
 from faildrill.errors import WrongUsage
 from faildrill.locking.dirty_marks import all_marks
-from faildrill.record import series
+from faildrill.record import run_set
 from support.places import Place, of_run, several_under_way, until
 
 DRILL = """\
@@ -85,7 +85,7 @@ def run(path: Path, place: Place, *more: str) -> "subprocess.CompletedProcess[st
 
 
 def the_set(place: Place) -> tuple[Path, dict[str, Any]]:
-    [folder] = [one.parent for one in place.reports.glob(f"*/{series.FILE}")]
+    [folder] = [one.parent for one in place.reports.glob(f"*/{run_set.FILE}")]
     found: dict[str, Any] = json.loads((folder / "set.json").read_bytes())
     return folder, found
 
@@ -111,9 +111,9 @@ def test_until_a_blinded_set_is_over_nothing_tells_which_of_the_twins_it_is(blin
     assert not [one for one in folder.glob("run-*") if any(word in one.name for word in TELLTALES)]
     seal = re.search(r"sealed: ([0-9a-f]{64})", opening)
     assert seal is not None
-    assert series.seal(result["seed"]) == seal[1]
+    assert run_set.seal(result["seed"]) == seal[1]
     order = [one["name"] for one in result["runs"]]
-    assert order == series.order(["crash", "skew"], 1, result["seed"])
+    assert order == run_set.order(["crash", "skew"], 1, result["seed"])
     assert sorted(order) == ["crash", "skew"]
     assert re.findall(r"\d\. (crash|skew)", closing)[:2] == order
     assert (place.deeds("crash"), place.deeds("skew")) == (["apply", "undo"], ["apply", "undo"])
@@ -153,7 +153,7 @@ def test_plan_shows_each_way_and_changes_nothing(place: Place) -> None:
 def test_one_way_can_be_taken_alone(place: Place) -> None:
     done = run(ways(place), place, "--way", "mended")
     assert done.returncode == 0, done.stdout
-    assert list(place.reports.glob(f"*/{series.FILE}")) == []
+    assert list(place.reports.glob(f"*/{run_set.FILE}")) == []
     assert place.deeds("mended") == ["apply", "undo"]
 
 
@@ -177,7 +177,7 @@ def test_ctrl_c_ends_the_set_with_the_run_under_way(place: Place) -> None:
     result = the_set(place)[1]
     assert len(result["runs"]) == 1
     assert "1 of 2 were: run 1 ended ABORTED" in str(result["findings"])
-    assert series.seal(result["seed"]) == result["seal"]
+    assert run_set.seal(result["seed"]) == result["seal"]
     assert all_marks() == {}
 
 

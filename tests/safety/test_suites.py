@@ -18,7 +18,7 @@ from click.testing import CliRunner
 
 from faildrill.cli.main import cli
 from faildrill.locking.dirty_marks import all_marks
-from faildrill.record import series
+from faildrill.record import run_set
 from faildrill.record.timeline import FILE, RunStarted, entries
 from support.places import Place, events, of_run, several_under_way, until
 
@@ -69,7 +69,7 @@ def run(place: Place, *more: str) -> "subprocess.CompletedProcess[str]":
 
 
 def the_suite(place: Place) -> tuple[Path, dict[str, Any]]:
-    [folder] = [one.parent for one in place.reports.glob(f"*-nightly-suite-*/{series.FILE}")]
+    [folder] = [one.parent for one in place.reports.glob(f"*-nightly-suite-*/{run_set.FILE}")]
     found: dict[str, Any] = json.loads((folder / "set.json").read_bytes())
     return folder, found
 

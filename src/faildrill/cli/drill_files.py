@@ -22,7 +22,7 @@ _SCHEMAS = {
     "standard": "faildrill.explaining.json_schema:standard_schema",
     "game-day": "faildrill.explaining.json_schema:game_day_schema",
     "result": "faildrill.judging:schema",
-    "set": "faildrill.judging.series_result:schema",
+    "set": "faildrill.judging.set_result:schema",
     "events": "faildrill.cli.event_stream:schema",
 }
 

@@ -10,9 +10,9 @@ import msgspec
 
 from faildrill.clock import SystemClock
 from faildrill.judging.result import Result, Verdict
-from faildrill.judging.series_result import SetResult
+from faildrill.judging.set_result import SetResult
 from faildrill.live.run_view import Tail
-from faildrill.record import series
+from faildrill.record import run_set
 from faildrill.record import timeline as tl
 from faildrill.record.events import Event
 
@@ -53,7 +53,7 @@ class Line(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What the drill of that run is called in its suite."""
     n: int | None = None
     """The number of the entry in the run's timeline."""
-    what: tl.AnyEvent | series.AnyEvent | RunJudged | SetJudged
+    what: tl.AnyEvent | run_set.AnyEvent | RunJudged | SetJudged
 
 
 def schema() -> dict[str, object]:
@@ -69,7 +69,7 @@ class Stream:
         self._set = set_
         self._gone = False
 
-    def of_set(self, entry: series.Entry) -> None:
+    def of_set(self, entry: run_set.Entry) -> None:
         """Write an event of the set."""
         self._write(Line(time=entry.wall, set=self._set, what=entry.what))
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from faildrill.errors import FaildrillError
 from faildrill.judging.result import Result
-from faildrill.judging.series_result import RunOfSet, SetResult
+from faildrill.judging.set_result import RunOfSet, SetResult
 from faildrill.loading.file_sort import lines_of
 from faildrill.reports import PAGE, suite_rows, workflow_commands
 from faildrill.reports.workflow_commands import Told

@@ -13,7 +13,7 @@ from faildrill.cli.latest_run import is_set as is_set
 from faildrill.cli.standard_output import unread
 from faildrill.errors import WrongUsage, reason
 from faildrill.judging.result import Result
-from faildrill.record import series, timeline
+from faildrill.record import run_set, timeline
 from faildrill.reports import terminal
 from faildrill.reports.run_files import conclude as conclude
 
@@ -61,9 +61,9 @@ def report(run: str, among: Path, output: str) -> None:
     """
     folder = find(run, among)
     if is_set(folder):
-        from faildrill.cli import series_end
+        from faildrill.cli import set_end
 
-        series_end.tell(series_end.conclude(folder), folder, output)
+        set_end.tell(set_end.conclude(folder), folder, output)
         return
     _print(conclude(folder), folder, output)
 
@@ -72,15 +72,15 @@ COMMANDS: Final = [judge, report]
 
 
 def _judge_set(folder: Path, output: str) -> int:
-    from faildrill.cli import series_end
-    from faildrill.judging import series_result as judging_sets
+    from faildrill.cli import set_end
+    from faildrill.judging import set_result
 
-    result = judging_sets.judge(folder)
+    result = set_result.judge(folder)
     try:
-        judging_sets.write(folder, result)
+        set_result.write(folder, result)
     except OSError as error:
         click.echo(f"set.json is not written: {reason(error)}", err=True)
-    series_end.tell(result, folder, output)
+    set_end.tell(result, folder, output)
     return result.exit_code
 
 
@@ -110,7 +110,7 @@ def _named(run: str, among: Path) -> list[Path]:
     if run in folders and is_recorded(among / run):
         return [among / run]  # no other one has the time, the drill and the id
     outer = [among / folder for folder in folders if _is_called(folder, run)]
-    sets = (folder for folder in folders if os.access(f"{among}/{folder}/{series.FILE}", os.F_OK))
+    sets = (folder for folder in folders if os.access(f"{among}/{folder}/{run_set.FILE}", os.F_OK))
     inner = [among / folder / name for folder in sets for name in folders_in(among / folder) if _is_called(name, run)]
     return [folder for folder in (*outer, *inner) if is_recorded(folder)]
 

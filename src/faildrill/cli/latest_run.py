@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Final
 
 from faildrill.clock import boot_id
-from faildrill.record import chain, series, timeline
+from faildrill.record import chain, run_set, timeline
 from faildrill.restoring.salvage import salvage
 
 When = tuple[bool, int, str]
@@ -65,4 +65,4 @@ def is_recorded(folder: Path) -> bool:
 
 def is_set(folder: Path) -> bool:
     """Tell whether a folder holds a set of runs."""
-    return (folder / series.FILE).is_file()
+    return (folder / run_set.FILE).is_file()

@@ -14,7 +14,7 @@ from faildrill.cli.environment_choice import environment
 from faildrill.cli.live_display import Mode, show
 from faildrill.cli.one_run import Showing, drive, exit_code
 from faildrill.cli.options import NOTIFY, NOTIFY_AT, Moment, seconds
-from faildrill.cli.run_series import Choice, How, asked, see_through
+from faildrill.cli.set_run import Choice, How, asked, see_through
 from faildrill.cli.standard_output import unread
 from faildrill.clock import SystemClock
 from faildrill.errors import WrongUsage, reason
@@ -25,7 +25,7 @@ from faildrill.model.drill import Drill
 from faildrill.model.environment import Environment
 from faildrill.reports import terminal
 from faildrill.running.layout import lay_out
-from faildrill.running.series_layout import Wanted
+from faildrill.running.set_layout import Wanted
 from faildrill.secrets import Reference
 from faildrill.system import state_folder
 

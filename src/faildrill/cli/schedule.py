@@ -17,7 +17,7 @@ from faildrill.cli.announcer import People
 from faildrill.cli.environment_choice import lab_that_is_up, may_be_started
 from faildrill.cli.options import NOTIFY, NOTIFY_AT, Moment
 from faildrill.cli.past_runs import OUTPUT
-from faildrill.cli.run_series import How
+from faildrill.cli.set_run import How
 from faildrill.errors import FaildrillError, InvalidFile, JournalError, Objection, WrongUsage
 from faildrill.kinds import did_you_mean
 from faildrill.loading.game_day_file import FOLDER, game_days, valid_game_days

@@ -16,13 +16,13 @@ from faildrill.cli.chosen_drills import Chosen
 from faildrill.cli.event_stream import Stream
 from faildrill.cli.live_display import show
 from faildrill.cli.one_run import Showing, Signals, exit_code, follow, outcome
-from faildrill.cli.run_series import How
-from faildrill.cli.series_end import conclude, tell
+from faildrill.cli.set_end import conclude, tell
+from faildrill.cli.set_run import How
 from faildrill.cli.standard_output import unread
 from faildrill.clock import SystemClock
 from faildrill.errors import JournalError, WrongUsage, reason
 from faildrill.judging.result import Result, Verdict
-from faildrill.judging.series_result import SetResult
+from faildrill.judging.set_result import SetResult
 from faildrill.record import timeline
 from faildrill.reports import terminal, wording
 from faildrill.running.suite import Begun, Ended, Rules, Suite

@@ -15,7 +15,7 @@ from typing import Final
 import msgspec
 
 from faildrill.history.run_summary import Dated, RunSummary, Unread, summarize
-from faildrill.record import series as sets
+from faildrill.record import run_set
 
 FILE: Final = ".history.sqlite"
 VERSION: Final = 4
@@ -118,7 +118,7 @@ class Index:
         there = _folders(reports)
         new = [name for name, changed in there.items() if known.get(name) != changed]
         for name in {*new, *self._sets()}:
-            if name in there and os.access(f"{reports}/{name}/{sets.FILE}", os.F_OK):
+            if name in there and os.access(f"{reports}/{name}/{run_set.FILE}", os.F_OK):
                 inside = {f"{name}/{inner}": changed for inner, changed in _folders(reports / name).items()}
                 new += [folder for folder, changed in inside.items() if known.get(folder) != changed]
                 there |= inside
@@ -200,7 +200,7 @@ def _row(reports: Path, name: str, changed: int) -> tuple[object, ...]:
     try:
         summary = summarize(folder, name)
     except FileNotFoundError:
-        sort = "set" if (folder / sets.FILE).exists() else "other"
+        sort = "set" if (folder / run_set.FILE).exists() else "other"
         return (name, changed, sort, *("",) * 5, b"")
     except (Unread, OSError) as error:
         return (name, changed, "untold", *("",) * 5, str(error).encode())

@@ -18,7 +18,7 @@ from typing import Final, NamedTuple
 import msgspec
 
 from faildrill.clock import Clock
-from faildrill.record import series
+from faildrill.record import run_set
 from faildrill.record.journal import read, seal, unseal
 from faildrill.system import bounded_read
 from faildrill.system.file_lock import lock
@@ -93,7 +93,7 @@ def home(folder: Path) -> Path:
     """Return the folder of all runs that a run's folder lies in: a set of runs is one of its folders."""
     # Resolved first: a run that is reached through a link belongs to the history that its folder lies in.
     parent = folder.resolve().parent
-    return parent.parent if (parent / series.FILE).is_file() else parent
+    return parent.parent if (parent / run_set.FILE).is_file() else parent
 
 
 def name_of(folder: Path) -> str:

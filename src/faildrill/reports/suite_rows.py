@@ -5,7 +5,7 @@ from typing import Final
 
 from faildrill import durations
 from faildrill.judging.result import Finding, Verdict
-from faildrill.judging.series_result import LeftOut, RunOfSet, SetResult
+from faildrill.judging.set_result import LeftOut, RunOfSet, SetResult
 from faildrill.reports import headline
 
 NOT_RUN: Final = "not run"

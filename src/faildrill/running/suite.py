@@ -16,10 +16,10 @@ from faildrill.clock import Clock, seconds
 from faildrill.locking.declared_facts import proven
 from faildrill.model.drill import Drill
 from faildrill.model.environment import Environment
-from faildrill.record import series
+from faildrill.record import run_set
 from faildrill.running.layout import lay_out_as
 from faildrill.running.longest_course import longest
-from faildrill.running.series_layout import new_folder
+from faildrill.running.set_layout import new_folder
 from faildrill.system import who
 from faildrill.system.exit_codes import ExitCode
 
@@ -91,9 +91,9 @@ class Suite:
         self._rules = rules
         self._clock = clock
         given = {member.name: member for member in members}
-        self.order = [given[name] for name in series.order(list(given), 1, rules.seed)]
+        self.order = [given[name] for name in run_set.order(list(given), 1, rules.seed)]
         self.folder = new_folder(reports, f"{name}-suite", clock)
-        self.told: Callable[[series.Entry], None] = lambda _: None
+        self.told: Callable[[run_set.Entry], None] = lambda _: None
         """Told of everything that is written down, as it is."""
         self._waiting = deque(_Due(member) for member in self.order)
         self._begun = 0
@@ -101,11 +101,11 @@ class Suite:
         self._unsafe: list[Begun] = []
         self._stop: str = ""
         self._interrupted = False
-        self._book = series.Book.create(self.folder, clock)
-        self.first = self._book.record(self._opening(name, list(given.values())))
+        self._file = run_set.SetFile.create(self.folder, clock)
+        self.first = self._file.record(self._opening(name, list(given.values())))
 
-    def _opening(self, name: str, given: list[Member]) -> series.SetStarted:
-        return series.SetStarted(
+    def _opening(self, name: str, given: list[Member]) -> run_set.SetStarted:
+        return run_set.SetStarted(
             set=self.folder.name,
             sort="suite",
             members=[member.name for member in given],
@@ -130,8 +130,8 @@ class Suite:
             await self._all(one, interrupted)
             because = self._stop
         finally:
-            self._record(series.SetEnded(because=because))
-            self._book.close()
+            self._record(run_set.SetEnded(because=because))
+            self._file.close()
 
     async def _all(self, one: Callable[[Begun], Awaitable[Ended]], interrupted: Callable[[], str]) -> None:
         under_way: dict[asyncio.Future[Ended], Begun] = {}
@@ -164,7 +164,7 @@ class Suite:
             if why := self._stop or self._dirty(due.member) or self._too_long(due.member):
                 self._waiting.remove(due)
                 if due.attempt == 1:
-                    self._record(series.NotRun(member=due.member.name, because=why, interrupted=self._interrupted))
+                    self._record(run_set.NotRun(member=due.member.name, because=why, interrupted=self._interrupted))
 
     def _dirty(self, member: Member) -> str:
         shared = next((unsafe for unsafe in self._unsafe if unsafe.member.keys & member.keys), None)
@@ -184,11 +184,11 @@ class Suite:
         self._begun += 1
         folder = self.folder / f"run-{self._begun}-{due.member.drill.name}-{secrets.token_hex(3)}"
         lay_out_as(folder, due.member.drill, due.member.place, self._clock)
-        self._record(series.RunBegun(folder=folder.name, member=due.member.name, attempt=due.attempt))
+        self._record(run_set.RunBegun(folder=folder.name, member=due.member.name, attempt=due.attempt))
         return Begun(self._begun, folder, due.member, due.attempt)
 
     def _over(self, begun: Begun, ended: Ended) -> None:
-        self._record(series.RunOver(folder=begun.folder.name, code=ended.code))
+        self._record(run_set.RunOver(folder=begun.folder.name, code=ended.code))
         if ended.code == ExitCode.UNSAFE:
             self._unsafe.append(begun)
         if ended.stopped:
@@ -203,8 +203,8 @@ class Suite:
         if not self._stop:
             self._stop, self._interrupted = because, interrupted
 
-    def _record(self, event: series.AnyEvent) -> None:
-        self.told(self._book.record(event))
+    def _record(self, event: run_set.AnyEvent) -> None:
+        self.told(self._file.record(event))
 
 
 def _word(code: int) -> str:

@@ -14,7 +14,7 @@ from faildrill.clock import SystemClock, boot_id
 from faildrill.history.index import opened
 from faildrill.history.trend import Level, weigh
 from faildrill.judging.result import Bounds, Verdict
-from faildrill.record import chain, notes, series, timeline
+from faildrill.record import chain, notes, run_set, timeline
 from faildrill.record.journal import seal, unseal
 from unit.history import made
 from unit.history.nights import Sort, drawn
@@ -86,7 +86,7 @@ def test_a_chain_that_names_what_is_not_there_leads_nowhere(tmp_path: Path) -> N
 
 def test_a_run_in_a_suite_is_found_by_its_id_among_very_many(tmp_path: Path) -> None:
     inner = made.record(tmp_path / "suite", 7, LENGTH)
-    (tmp_path / "suite" / series.FILE).touch()
+    (tmp_path / "suite" / run_set.FILE).touch()
     for number in range(10, 90):
         made.record(tmp_path, number, LENGTH)
     assert judge.find("000007", tmp_path) == inner

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from faildrill.clock import SystemClock
-from faildrill.record import chain, series
+from faildrill.record import chain, run_set
 
 
 def lines(runs: Path, number: int = 3) -> bytes:
@@ -99,7 +99,7 @@ def test_a_chain_that_somebody_has_made_his_own_stays_so(tmp_path: Path) -> None
 
 def test_a_run_of_a_set_is_in_the_chain_of_the_folder_that_holds_the_set(tmp_path: Path) -> None:
     (tmp_path / "set" / "run").mkdir(parents=True)
-    (tmp_path / "set" / series.FILE).touch()
+    (tmp_path / "set" / run_set.FILE).touch()
     assert chain.home(tmp_path / "set" / "run") == tmp_path
     assert chain.name_of(tmp_path / "set" / "run") == "set/run"
     assert chain.name_of(tmp_path / "set") == "set"

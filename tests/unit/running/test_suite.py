@@ -10,7 +10,7 @@ from faildrill.clock import SystemClock
 from faildrill.model.drill import Drill, Step, Undo, Wait
 from faildrill.model.environment import Environment
 from faildrill.ports.target import KindUse
-from faildrill.record import series
+from faildrill.record import run_set
 from faildrill.running.longest_course import longest
 from faildrill.running.suite import Begun, Ended, Member, Rules, Suite
 
@@ -54,13 +54,13 @@ class Told:
         return self
 
     def not_run(self) -> dict[str, str]:
-        return {one.member: one.because for one in self._all(series.NotRun)}
+        return {one.member: one.because for one in self._all(run_set.NotRun)}
 
     def interrupted(self) -> set[str]:
-        return {one.member for one in self._all(series.NotRun) if one.interrupted}
+        return {one.member for one in self._all(run_set.NotRun) if one.interrupted}
 
-    def _all(self, kind: type[series.NotRun]) -> list[series.NotRun]:
-        return [one.what for one in series.entries(self.suite.folder) if isinstance(one.what, kind)]
+    def _all(self, kind: type[run_set.NotRun]) -> list[run_set.NotRun]:
+        return [one.what for one in run_set.entries(self.suite.folder) if isinstance(one.what, kind)]
 
 
 def went(folder: Path, *members: Member, rules: Rules = Rules(), **ends: int) -> Told:  # noqa: B008 - it is frozen
@@ -70,7 +70,7 @@ def went(folder: Path, *members: Member, rules: Rules = Rules(), **ends: int) ->
 def test_drills_are_run_in_the_order_in_which_they_are_given(tmp_path: Path) -> None:
     told = went(tmp_path, member("c"), member("a"), member("b"))
     assert (told.begun, told.not_run(), told.most) == (["c", "a", "b"], {}, 1)
-    begun = [one.what for one in series.entries(told.suite.folder) if isinstance(one.what, series.RunBegun)]
+    begun = [one.what for one in run_set.entries(told.suite.folder) if isinstance(one.what, run_set.RunBegun)]
     assert [one.member for one in begun] == ["c", "a", "b"]
     assert [one.folder.rpartition("-")[0] for one in begun] == ["run-1-c", "run-2-a", "run-3-b"]
 
@@ -81,7 +81,7 @@ def test_a_seed_gives_the_same_order_again_and_is_written_down(tmp_path: Path) -
     assert first.begun == again.begun != other.begun
     assert sorted(first.begun) == sorted(other.begun) == list("abcdefgh")
     started = first.suite.first.what
-    assert isinstance(started, series.SetStarted)
+    assert isinstance(started, run_set.SetStarted)
     assert (started.seed, started.members) == ("x", list("abcdefgh"))
 
 
@@ -161,12 +161,12 @@ def test_what_ends_the_suite_ends_it_though_it_is_to_keep_going(tmp_path: Path) 
     between = Told(tmp_path / "between", [member("a"), member("b")], rules)
     between.run({}, lambda: "the suite was ended by SIGTERM" if between.begun else "")
     assert (between.begun, between.interrupted()) == (["a"], {"b"})
-    last = series.entries(between.suite.folder)[-1].what
-    assert last == series.SetEnded(because="the suite was ended by SIGTERM")
+    last = run_set.entries(between.suite.folder)[-1].what
+    assert last == run_set.SetEnded(because="the suite was ended by SIGTERM")
 
 
 def test_a_suite_that_breaks_says_that_it_did_not_end_as_it_should(tmp_path: Path) -> None:
     told = Told(tmp_path, [member("a"), member("b")], Rules())
     with pytest.raises(IndexError):
         told.run({"a": []})
-    assert series.entries(told.suite.folder)[-1].what == series.SetEnded(because="whoever ran the suite went away")
+    assert run_set.entries(told.suite.folder)[-1].what == run_set.SetEnded(because="whoever ran the suite went away")

@@ -1,1 +1,1 @@
-"""The pages of a run and of a series: offline, without a script, and their pictures."""
+"""The pages of a run, of a set and of a trend: offline, without a script, and their pictures."""

@@ -18,7 +18,7 @@ from faildrill.loading import load_drill
 from faildrill.model.drill import Drill
 from faildrill.model.environment import Environment
 from faildrill.reports import terminal, wording
-from faildrill.running.series_layout import LaidOut, RunningSeries, Wanted
+from faildrill.running.set_layout import LaidOut, RunningSet, Wanted
 from faildrill.system.exit_codes import ExitCode, unless_unsafe
 
 
@@ -79,7 +79,7 @@ def _loaded(path: Path, place: Environment) -> Drill:
 def see_through(wanted: Wanted, place: Environment, how: How) -> int:
     """Run a set to its end, judge and report it, and return the exit code of its verdict."""
     try:
-        running = RunningSeries(wanted, place, how.reports, SystemClock())
+        running = RunningSet(wanted, place, how.reports, SystemClock())
     except OSError as error:
         raise WrongUsage(f"no folder for the set can be made in {how.reports}: {reason(error)}") from error
     if how.mode != "quiet":
@@ -90,7 +90,7 @@ def see_through(wanted: Wanted, place: Environment, how: How) -> int:
         running.see_through(lambda one: _kept(_one(one, wanted, place, how, people), codes))
     except KeyboardInterrupt:
         click.echo("interrupted between two runs: the rest is not started", err=True)
-    from faildrill.cli.series_end import conclude, tell
+    from faildrill.cli.set_end import conclude, tell
 
     result = conclude(running.folder)
     tell(result, running.folder, how.output, quiet=how.mode == "quiet")
@@ -104,7 +104,7 @@ def _kept(code: int, codes: list[int]) -> int:
     return code
 
 
-def _told(wanted: Wanted, running: RunningSeries) -> str:
+def _told(wanted: Wanted, running: RunningSet) -> str:
     runs = wording.count(len(running.order), "run")
     names = wording.plain(", ".join(wanted.members))
     if not wanted.is_blinded:

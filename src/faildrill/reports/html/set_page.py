@@ -9,7 +9,7 @@ import msgspec
 from markupsafe import Markup
 
 from faildrill.judging.result import Result, Verdict
-from faildrill.judging.series_result import RunOfSet, SetResult
+from faildrill.judging.set_result import RunOfSet, SetResult
 from faildrill.reports import suite_rows, wording
 from faildrill.reports.html import picture
 from faildrill.reports.html.look_times import Looks

@@ -8,9 +8,9 @@ import pytest
 
 from faildrill.errors import JournalDamaged, WrongUsage
 from faildrill.judging.result import Verdict
-from faildrill.judging.series_result import SetResult, encode, judge
+from faildrill.judging.set_result import SetResult, encode, judge
 from faildrill.model.drill import Drill
-from faildrill.record import series
+from faildrill.record import run_set
 from faildrill.record.samples import Outcome
 from unit.judging.runs import END, FAULT, Run, SetClock, probe, step, ticks
 
@@ -32,28 +32,28 @@ def broken(name: str) -> Run:
     return of(name).saw(ticks(FAULT, FAULT + 12), Outcome.REFUSED)
 
 
-def twins(folder: Path, *runs: Run, times: int = 1, seed: str = SEED, end: series.SetEnded | None = None) -> Path:
+def twins(folder: Path, *runs: Run, times: int = 1, seed: str = SEED, end: run_set.SetEnded | None = None) -> Path:
     """Write a set of twins whose runs went in that order."""
-    first = series.SetStarted(
+    first = run_set.SetStarted(
         set=folder.name,
         sort="twins",
         members=["crash", "skew"],
         times=times,
-        seal=series.seal(SEED),
+        seal=run_set.seal(SEED),
         drill="crash",
         environment="lab",
         version="1",
         host="here",
         user="ada",
     )
-    return written(folder, first, runs, end or series.SetEnded(seed=seed))
+    return written(folder, first, runs, end or run_set.SetEnded(seed=seed))
 
 
 def ways(folder: Path, **runs: Run) -> Path:
     """Write a set of ways, each a run of the same drill."""
     for name, run in runs.items():
         run.more |= {"name": "skew", "way": {"name": name, "steps": [step("answer")]}}
-    first = series.SetStarted(
+    first = run_set.SetStarted(
         set=folder.name,
         sort="ways",
         members=list(runs),
@@ -64,23 +64,23 @@ def ways(folder: Path, **runs: Run) -> Path:
         host="here",
         user="ada",
     )
-    return written(folder, first, tuple(runs.values()), series.SetEnded())
+    return written(folder, first, tuple(runs.values()), run_set.SetEnded())
 
 
-def written(folder: Path, first: series.SetStarted, runs: tuple[Run, ...], end: series.SetEnded) -> Path:
+def written(folder: Path, first: run_set.SetStarted, runs: tuple[Run, ...], end: run_set.SetEnded) -> Path:
     folder.mkdir(parents=True)
-    book = series.Book.create(folder, SetClock())
-    book.record(first)
+    file = run_set.SetFile.create(folder, SetClock())
+    file.record(first)
     for number, run in enumerate(runs, 1):
         run.write(folder / f"run-{number}-abcdef")
-        book.record(series.RunBegun(folder=f"run-{number}-abcdef"))
-    book.record(end)
-    book.close()
+        file.record(run_set.RunBegun(folder=f"run-{number}-abcdef"))
+    file.record(end)
+    file.close()
     return folder
 
 
 def drawn(*names: str, times: int = 1) -> list[str]:
-    return series.order(list(names), times, SEED)
+    return run_set.order(list(names), times, SEED)
 
 
 def in_order(tmp_path: Path, crash: Run, skew: Run, **more: Any) -> SetResult:
@@ -125,13 +125,13 @@ def test_a_timeline_tells_of_a_failover_that_the_writers_names_hide(tmp_path: Pa
 
 def test_a_set_that_was_cut_short_is_aborted_and_says_how_far_it_came(tmp_path: Path) -> None:
     first = drawn("crash", "skew")[0]
-    end = series.SetEnded(seed=SEED, because="run 1 ended ABORTED")
+    end = run_set.SetEnded(seed=SEED, because="run 1 ended ABORTED")
     result = judge(twins(tmp_path / "told", of(first), end=end))
     assert result.verdict is ABORTED
     assert "1 of 2 were: run 1 ended ABORTED" in result.because
     folder = twins(tmp_path / "killed", of(first))
-    lines = (folder / series.FILE).read_bytes().splitlines(keepends=True)
-    (folder / series.FILE).write_bytes(b"".join(lines[:-1]))
+    lines = (folder / run_set.FILE).read_bytes().splitlines(keepends=True)
+    (folder / run_set.FILE).write_bytes(b"".join(lines[:-1]))
     assert judge(folder).verdict is ABORTED
 
 
@@ -157,7 +157,7 @@ def test_a_seed_that_does_not_fit_its_seal_is_no_pass(seed: str, said: str, tmp_
 
 def test_an_altered_file_of_a_set_is_not_judged(tmp_path: Path) -> None:
     folder = twins(tmp_path / "set", of("crash"), of("skew"))
-    path = folder / series.FILE
+    path = folder / run_set.FILE
     path.write_bytes(path.read_bytes().replace(b"ada", b"bob"))
     with pytest.raises(JournalDamaged):
         judge(folder)
@@ -169,15 +169,15 @@ def test_a_folder_without_a_set_is_said_to_hold_none(tmp_path: Path) -> None:
 
 
 def test_an_order_is_drawn_alike_everywhere_and_holds_everybody_so_many_times() -> None:
-    order = series.order(["a", "b", "c"], 4, "seed")
+    order = run_set.order(["a", "b", "c"], 4, "seed")
     assert sorted(order) == sorted(["a", "b", "c"] * 4)
     assert "".join(order) == "bccaaabbcbac"
-    assert series.order(["a", "b"], 2) == ["a", "b", "a", "b"]
-    assert series.seal("seed") == hashlib.sha256(b"seed").hexdigest()
+    assert run_set.order(["a", "b"], 2) == ["a", "b", "a", "b"]
+    assert run_set.seal("seed") == hashlib.sha256(b"seed").hexdigest()
 
 
 def test_both_orders_of_two_are_drawn_about_as_often() -> None:
-    firsts = [series.order(["a", "b"], 1, f"seed {number}")[0] for number in range(400)]
+    firsts = [run_set.order(["a", "b"], 1, f"seed {number}")[0] for number in range(400)]
     assert 150 < firsts.count("a") < 250
 
 
@@ -265,12 +265,12 @@ def test_only_what_users_are_promised_stands_for_them(tmp_path: Path) -> None:
     assert [[one.probe for one in run.pains] for run in result.runs] == [["pay"], ["pay"]]
 
 
-def suite(folder: Path, *events: series.AnyEvent, members: tuple[str, ...] = ("a", "b"), **runs: Run) -> SetResult:
+def suite(folder: Path, *events: run_set.AnyEvent, members: tuple[str, ...] = ("a", "b"), **runs: Run) -> SetResult:
     """Judge a suite whose file holds these events after its first, with a folder for each of these runs."""
     folder.mkdir(parents=True)
-    book = series.Book.create(folder, SetClock())
-    book.record(
-        series.SetStarted(
+    file = run_set.SetFile.create(folder, SetClock())
+    file.record(
+        run_set.SetStarted(
             set=folder.name,
             sort="suite",
             members=list(members),
@@ -285,17 +285,17 @@ def suite(folder: Path, *events: series.AnyEvent, members: tuple[str, ...] = ("a
     for name, run in runs.items():
         run.write(folder / name)
     for event in events:
-        book.record(event)
-    book.close()
+        file.record(event)
+    file.close()
     return judge(folder)
 
 
-def begun(folder: str, member: str, attempt: int = 1) -> series.RunBegun:
-    return series.RunBegun(folder=folder, member=member, attempt=attempt)
+def begun(folder: str, member: str, attempt: int = 1) -> run_set.RunBegun:
+    return run_set.RunBegun(folder=folder, member=member, attempt=attempt)
 
 
 def test_the_verdict_of_a_suite_is_the_worst_of_its_drills(tmp_path: Path) -> None:
-    events = (begun("run_1", "a"), begun("run_2", "b"), series.SetEnded())
+    events = (begun("run_1", "a"), begun("run_2", "b"), run_set.SetEnded())
     good = suite(tmp_path / "good", *events, run_1=of("a"), run_2=of("b"))
     assert (good.verdict, good.conclusive, good.because) == (PASSED, True, "all 2 runs passed")
     bad = suite(tmp_path / "bad", *events, run_1=of("a"), run_2=broken("b"))
@@ -307,20 +307,20 @@ def test_the_verdict_of_a_suite_is_the_worst_of_its_drills(tmp_path: Path) -> No
 
 
 def test_of_several_tries_the_last_one_counts_and_all_are_kept(tmp_path: Path) -> None:
-    events = (begun("run_1", "a"), begun("run_2", "a", 2), series.SetEnded())
+    events = (begun("run_1", "a"), begun("run_2", "a", 2), run_set.SetEnded())
     result = suite(tmp_path / "set", *events, members=("a",), run_1=broken("a"), run_2=of("a"))
     assert (result.verdict, [one.verdict for one in result.runs]) == (PASSED, [FAILED, PASSED])
     assert [(one.attempt, one.tried_again) for one in result.runs] == [(1, True), (2, False)]
 
 
 def test_a_drill_that_was_not_run_is_listed_and_makes_the_suite_no_pass(tmp_path: Path) -> None:
-    left = series.NotRun(member="b", because="the budget is spent")
-    result = suite(tmp_path / "set", begun("run_1", "a"), left, series.SetEnded(), run_1=of("a"))
+    left = run_set.NotRun(member="b", because="the budget is spent")
+    result = suite(tmp_path / "set", begun("run_1", "a"), left, run_set.SetEnded(), run_1=of("a"))
     assert (result.verdict, result.conclusive) == (INCONCLUSIVE, False)
     assert [(one.name, one.because, one.verdict) for one in result.not_run] == [
         ("b", "the budget is spent", INCONCLUSIVE)
     ]
-    ended = series.NotRun(member="b", because="ended by SIGTERM", interrupted=True)
+    ended = run_set.NotRun(member="b", because="ended by SIGTERM", interrupted=True)
     assert suite(tmp_path / "ended", begun("run_1", "a"), ended, run_1=of("a")).verdict is ABORTED
 
 
@@ -331,7 +331,7 @@ def test_a_suite_that_was_cut_short_lists_what_nobody_wrote_of(tmp_path: Path) -
 
 
 def test_a_run_of_a_suite_that_can_not_be_judged_is_what_its_exit_code_said(tmp_path: Path) -> None:
-    events = (begun("run_1", "a"), series.RunOver(folder="run_1", code=6), begun("run_2", "b"), series.SetEnded())
+    events = (begun("run_1", "a"), run_set.RunOver(folder="run_1", code=6), begun("run_2", "b"), run_set.SetEnded())
     result = suite(tmp_path / "set", *events, run_2=of("b"))
     assert [one.verdict for one in result.runs] == [Verdict.UNSAFE, PASSED]
     assert (result.verdict, result.exit_code) == (Verdict.UNSAFE, 6)

@@ -7,9 +7,9 @@ import pytest
 from faildrill.clock import SystemClock
 from faildrill.model.drill import Drill
 from faildrill.model.environment import Environment
-from faildrill.record import series
+from faildrill.record import run_set
 from faildrill.record.timeline import FILE, RunStarted, entries
-from faildrill.running.series_layout import LaidOut, RunningSeries, Wanted
+from faildrill.running.set_layout import LaidOut, RunningSet, Wanted
 
 PLACE = Environment(name="simulation", drillable=True)
 LEAVES = [(3, "REFUSED"), (5, "ABORTED"), (6, "UNSAFE"), (7, "ERROR"), (9, "exit code 9")]
@@ -19,14 +19,14 @@ def drill(name: str) -> Drill:
     return Drill(name=name, environment="simulation", probes=(), steps=(), expect=())
 
 
-def running(folder: Path, sort: series.Sort = "twins", times: int = 1) -> RunningSeries:
+def running(folder: Path, sort: run_set.Sort = "twins", times: int = 1) -> RunningSet:
     wanted = Wanted("crash", sort, {name: drill(name) for name in ("crash", "skew")}, times)
-    return RunningSeries(wanted, PLACE, folder, SystemClock())
+    return RunningSet(wanted, PLACE, folder, SystemClock())
 
 
-def ending(one: RunningSeries) -> series.SetEnded:
-    last = series.entries(one.folder)[-1].what
-    assert isinstance(last, series.SetEnded)
+def ending(one: RunningSet) -> run_set.SetEnded:
+    last = run_set.entries(one.folder)[-1].what
+    assert isinstance(last, run_set.SetEnded)
     return last
 
 
@@ -34,10 +34,10 @@ def test_every_blinded_set_draws_a_seed_of_its_own_and_writes_its_seal_only(tmp_
     seals = {running(tmp_path).seal for _ in range(20)}
     assert len(seals) == 20
     one = running(tmp_path)
-    [first] = series.entries(one.folder)
-    assert isinstance(first.what, series.SetStarted)
+    [first] = run_set.entries(one.folder)
+    assert isinstance(first.what, run_set.SetStarted)
     assert first.what.seal == one.seal
-    told = (one.folder / series.FILE).read_text()
+    told = (one.folder / run_set.FILE).read_text()
     assert (told.index("crash") < told.index("skew"), "seed" in told) == (True, False)
 
 
@@ -59,17 +59,17 @@ def test_each_run_is_a_run_of_the_drill_that_is_due(tmp_path: Path) -> None:
 
     one.see_through(look)
     assert seen == one.order
-    assert (ending(one).because, series.seal(ending(one).seed)) == ("", one.seal)
+    assert (ending(one).because, run_set.seal(ending(one).seed)) == ("", one.seal)
 
 
 @pytest.mark.parametrize(("code", "word"), LEAVES)
 def test_after_a_run_that_leaves_unknown_ground_the_rest_is_not_started(code: int, word: str, tmp_path: Path) -> None:
     one = running(tmp_path)
     one.see_through(lambda _: code)
-    *_, begun, ended = [entry.what for entry in series.entries(one.folder)]
-    assert isinstance(begun, series.RunBegun)
+    *_, begun, ended = [entry.what for entry in run_set.entries(one.folder)]
+    assert isinstance(begun, run_set.RunBegun)
     assert begun.folder.startswith("run-1-")
-    assert isinstance(ended, series.SetEnded)
+    assert isinstance(ended, run_set.SetEnded)
     assert ended.because == f"run 1 ended {word}"
 
 
@@ -82,4 +82,4 @@ def test_however_a_set_is_left_its_end_and_its_seed_are_written(tmp_path: Path) 
     with pytest.raises(KeyboardInterrupt):
         one.see_through(interrupted)
     assert ending(one).because == "whoever ran the set went away"
-    assert series.seal(ending(one).seed) == one.seal
+    assert run_set.seal(ending(one).seed) == one.seal

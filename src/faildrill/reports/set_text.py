@@ -12,11 +12,11 @@ from rich.text import Text
 from faildrill import judging
 from faildrill.errors import FaildrillError
 from faildrill.judging.result import Finding, Result, Verdict
-from faildrill.judging.series_result import RunOfSet, SetResult
+from faildrill.judging.set_result import RunOfSet, SetResult
 from faildrill.record import timeline
 from faildrill.reports import PAGE, junit, suite_rows, terminal, wording
-from faildrill.reports.html import series_page
-from faildrill.reports.html.series_page import Shown
+from faildrill.reports.html import set_page
+from faildrill.reports.html.set_page import Shown
 from faildrill.reports.impact_table import COLUMNS, figures
 from faildrill.system import atomic_file
 
@@ -40,7 +40,7 @@ def write(folder: Path, result: SetResult) -> Path:
             looks = look_times.read(folder / run.folder, origin)
         shown.append(Shown(run, judged, looks))
     atomic_file.write(folder / junit.FILE, _junit(result, shown))
-    atomic_file.write(folder / PAGE, series_page.render(result, shown, folder.name).encode())
+    atomic_file.write(folder / PAGE, set_page.render(result, shown, folder.name).encode())
     return folder / PAGE
 
 

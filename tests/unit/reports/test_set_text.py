@@ -9,8 +9,8 @@ import pytest
 from faildrill import reports
 from faildrill.judging.numbers.user_impact import LedgerTotals, Pain
 from faildrill.judging.result import Bounds, Finding, Verdict
-from faildrill.judging.series_result import Failovers, RunOfSet, SetResult
-from faildrill.reports import impact_table, series_text
+from faildrill.judging.set_result import Failovers, RunOfSet, SetResult
+from faildrill.reports import impact_table, set_text
 from unit.reports import hostile
 from unit.reports.reading import Read
 
@@ -65,7 +65,7 @@ def of(*runs: RunOfSet, text: str = "skew") -> SetResult:
 
 def told(result: SetResult, folder: Path) -> str:
     out = io.StringIO()
-    series_text.summary(result, folder, out)
+    set_text.summary(result, folder, out)
     return out.getvalue()
 
 
@@ -102,7 +102,7 @@ def test_each_figure_says_what_is_known(more: dict[str, object], column: str, sa
 
 def test_the_worst_of_each_column_is_marked_on_the_page_and_every_run_has_its_row(tmp_path: Path) -> None:
     result = of(run(1, "left alone", pain(failed=10)), run(2, "failed over", pain(failed=250)))
-    page = series_text.write(tmp_path, result).read_text()
+    page = set_text.write(tmp_path, result).read_text()
     assert '<td class="worst">250 of 1,000 (25%)<i class="bar"' in page
     assert '<td>10 of 1,000 (1%)<i class="bar"' in page
     for text in (Read(page).text, told(result, tmp_path)):
@@ -116,7 +116,7 @@ def test_the_worst_of_each_column_is_marked_on_the_page_and_every_run_has_its_ro
 )
 def test_a_set_is_a_testsuite_and_so_is_what_it_says_of_a_run_that_can_not_be_judged(tmp_path: Path) -> None:
     lost = run(1, "left alone", verdict=Verdict.INCONCLUSIVE)
-    series_text.write(tmp_path, of(lost))
+    set_text.write(tmp_path, of(lost))
     [suite] = ET.parse(tmp_path / "junit.xml").getroot()  # noqa: S314 - our own file
     assert (suite.get("tests"), suite.get("errors"), suite.get("failures")) == ("2", "1", "0")
 
@@ -124,7 +124,7 @@ def test_a_set_is_a_testsuite_and_so_is_what_it_says_of_a_run_that_can_not_be_ju
 @pytest.mark.parametrize("text", hostile.STRINGS)
 def test_whatever_a_set_is_called_is_only_ever_text(text: str, tmp_path: Path) -> None:
     result = of(run(1, text, pain(probe=text, failed=1)), run(2, text, pain(probe=text)), text=text)
-    page = Read((series_text.write(tmp_path, result)).read_text())
+    page = Read((set_text.write(tmp_path, result)).read_text())
     assert not {"script", "img", "iframe", "boom"} & {tag for tag, _ in page.elements}
     assert not [one for tag, one in page.elements for name in one if name.startswith("on")]
     ET.parse(tmp_path / "junit.xml")  # noqa: S314 - our own file

@@ -16,7 +16,7 @@ from faildrill.clock import Clock
 from faildrill.judging.result import Verdict
 from faildrill.model.drill import Drill
 from faildrill.model.environment import Environment
-from faildrill.record import series
+from faildrill.record import run_set
 from faildrill.running.layout import lay_out_as
 from faildrill.system import who
 from faildrill.system.atomic_file import sync
@@ -31,7 +31,7 @@ class Wanted:
 
     drill: str
     """The drill that was named."""
-    sort: series.Sort
+    sort: run_set.Sort
     members: Mapping[str, Drill]
     """By name of a drill or a way, what is run."""
     times: int = 1
@@ -62,7 +62,7 @@ def new_folder(reports: Path, name: str, clock: Clock) -> Path:
     return folder
 
 
-class RunningSeries:
+class RunningSet:
     """A set under way."""
 
     def __init__(self, wanted: Wanted, place: Environment, reports: Path, clock: Clock) -> None:
@@ -72,13 +72,13 @@ class RunningSeries:
         self._place = place
         self._clock = clock
         self._seed = secrets.token_hex(16) if wanted.is_blinded else ""
-        self.order = series.order(list(wanted.members), wanted.times, self._seed)
-        self.seal = series.seal(self._seed) if self._seed else ""
-        self._book = series.Book.create(self.folder, clock)
-        self._book.record(self._first())
+        self.order = run_set.order(list(wanted.members), wanted.times, self._seed)
+        self.seal = run_set.seal(self._seed) if self._seed else ""
+        self._file = run_set.SetFile.create(self.folder, clock)
+        self._file.record(self._first())
 
-    def _first(self) -> series.SetStarted:
-        return series.SetStarted(
+    def _first(self) -> run_set.SetStarted:
+        return run_set.SetStarted(
             set=self.folder.name,
             sort=self._wanted.sort,
             members=list(self._wanted.members),
@@ -100,14 +100,14 @@ class RunningSeries:
         try:
             because = self._runs(one)
         finally:
-            self._book.record(series.SetEnded(seed=self._seed, because=because))
-            self._book.close()
+            self._file.record(run_set.SetEnded(seed=self._seed, because=because))
+            self._file.close()
 
     def _runs(self, one: Callable[[LaidOut], int]) -> str:
         for number, name in enumerate(self.order, 1):
             folder = self.folder / f"run-{number}-{secrets.token_hex(3)}"
             lay_out_as(folder, self._wanted.members[name], self._place, self._clock)
-            self._book.record(series.RunBegun(folder=folder.name))
+            self._file.record(run_set.RunBegun(folder=folder.name))
             code = one(LaidOut(number, len(self.order), folder))
             if code not in _GOES_ON and number < len(self.order):
                 word = next((verdict.value for verdict in Verdict if verdict.exit_code == code), f"exit code {code}")

@@ -96,7 +96,7 @@ class Entry(msgspec.Struct, frozen=True):
     what: AnyEvent
 
 
-class Book:
+class SetFile:
     """Writes the file of a set; every event survives a power loss before the next thing is done."""
 
     def __init__(self, journal: Journal, clock: Clock) -> None:

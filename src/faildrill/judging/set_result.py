@@ -20,7 +20,7 @@ from faildrill.judging.result import Finding, Headline, Record, Result, Verdict
 from faildrill.kinds import tells_writer, trait
 from faildrill.model.drill import Drill
 from faildrill.ports import ONLY_GROWS
-from faildrill.record import series
+from faildrill.record import run_set
 from faildrill.system import atomic_file
 
 FILE: Final = "set.json"
@@ -81,7 +81,7 @@ class SetResult(Record, frozen=True, kw_only=True):
 
     format: int = FORMAT
     set: str
-    sort: series.Sort
+    sort: run_set.Sort
     drill: str
     about: str
     environment: str
@@ -111,12 +111,12 @@ class SetResult(Record, frozen=True, kw_only=True):
 class _Read(Record, frozen=True, kw_only=True):
     """What the file of a set says."""
 
-    first: series.SetStarted
-    began: list[series.RunBegun]
+    first: run_set.SetStarted
+    began: list[run_set.RunBegun]
     codes: dict[str, int]
     """By folder, with which exit code a run of a suite ended."""
-    not_run: list[series.NotRun]
-    end: series.SetEnded | None
+    not_run: list[run_set.NotRun]
+    end: run_set.SetEnded | None
     started: str
     ended: str
 
@@ -130,21 +130,21 @@ def judge(folder: Path) -> SetResult:
 
 
 def _read(folder: Path) -> _Read:
-    entries = series.entries(folder)
-    if not entries or not isinstance(entries[0].what, series.SetStarted):
-        raise WrongUsage(f"{folder} holds no set of runs: there is no {series.FILE} that begins with a start")
+    entries = run_set.entries(folder)
+    if not entries or not isinstance(entries[0].what, run_set.SetStarted):
+        raise WrongUsage(f"{folder} holds no set of runs: there is no {run_set.FILE} that begins with a start")
     first = entries[0].what
-    if first.format > series.FORMAT:
+    if first.format > run_set.FORMAT:
         raise JournalDamaged(
-            f"{folder}: of format {first.format}; this version of faildrill reads up to {series.FORMAT}"
+            f"{folder}: of format {first.format}; this version of faildrill reads up to {run_set.FORMAT}"
         )
     last = entries[-1].what
     return _Read(
         first=first,
-        began=[entry.what for entry in entries if isinstance(entry.what, series.RunBegun)],
-        codes={entry.what.folder: entry.what.code for entry in entries if isinstance(entry.what, series.RunOver)},
-        not_run=[entry.what for entry in entries if isinstance(entry.what, series.NotRun)],
-        end=last if isinstance(last, series.SetEnded) else None,
+        began=[entry.what for entry in entries if isinstance(entry.what, run_set.RunBegun)],
+        codes={entry.what.folder: entry.what.code for entry in entries if isinstance(entry.what, run_set.RunOver)},
+        not_run=[entry.what for entry in entries if isinstance(entry.what, run_set.NotRun)],
+        end=last if isinstance(last, run_set.SetEnded) else None,
         started=entries[0].wall,
         ended=entries[-1].wall,
     )
@@ -265,7 +265,7 @@ def _run(number: int, folder: str, seen: Evidence, late: dict[str, float]) -> Ru
     )
 
 
-def _of_suite(number: int, begun: series.RunBegun, read: _Read, folder: Path) -> RunOfSet:
+def _of_suite(number: int, begun: run_set.RunBegun, read: _Read, folder: Path) -> RunOfSet:
     """Weigh a run of a suite, by itself; one that can't be weighed is what its exit code said, if that is worse."""
     evidence = _evidence(folder / begun.folder)
     run = _run_or_why_not(number, begun.folder, evidence, {})
@@ -285,7 +285,7 @@ def _not_run(read: _Read) -> list[LeftOut]:
     left = []
     for name in read.first.members:
         omitted = why.get(name) or (
-            None if name in begun else series.NotRun(member=name, because=cut, interrupted=True)
+            None if name in begun else run_set.NotRun(member=name, because=cut, interrupted=True)
         )
         if omitted is not None:
             verdict = Verdict.ABORTED if omitted.interrupted else Verdict.INCONCLUSIVE
@@ -293,7 +293,7 @@ def _not_run(read: _Read) -> list[LeftOut]:
     return left
 
 
-def _all_are_run(first: series.SetStarted, left: list[LeftOut]) -> Finding:
+def _all_are_run(first: run_set.SetStarted, left: list[LeftOut]) -> Finding:
     """Weigh whether every drill of a suite was run; one that was not proves nothing."""
     planned = len(first.members)
     claim = f"all {count(planned, 'drill')} of the suite are run"
@@ -343,11 +343,11 @@ def _findings(read: _Read, runs: list[RunOfSet]) -> Iterator[Finding]:
         yield Finding(kind="set", claim=claim, verdict=Verdict.PASSED, because=f"{len(runs)} of {planned} were")
     names = [run.name for run in runs]
     if not first.seal:
-        yield _in_order(names, series.order(first.members, first.times)[: len(names)], "written down")
+        yield _in_order(names, run_set.order(first.members, first.times)[: len(names)], "written down")
     elif end is not None and end.seed:
-        kept = series.seal(end.seed) == first.seal
+        kept = run_set.seal(end.seed) == first.seal
         yield _in_order(
-            names, series.order(first.members, first.times, end.seed)[: len(names)] if kept else [], "sealed"
+            names, run_set.order(first.members, first.times, end.seed)[: len(names)] if kept else [], "sealed"
         )
     else:
         because = "the seed was never revealed: nobody can tell that the order was drawn before the start"

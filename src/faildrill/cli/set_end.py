@@ -8,20 +8,20 @@ import click
 
 from faildrill.cli.standard_output import unread
 from faildrill.errors import FaildrillError
-from faildrill.judging import series_result as judging
-from faildrill.reports import series_text as reports
+from faildrill.judging import set_result
+from faildrill.reports import set_text
 
 
-def conclude(folder: Path) -> judging.SetResult:
+def conclude(folder: Path) -> set_result.SetResult:
     """Judge the set in a folder, and write its result and its reports there.
 
     A report that can't be written never hides the verdict: that is said on standard error. Raises JournalDamaged
     when the set's own file was altered.
     """
-    result = judging.judge(folder)
+    result = set_result.judge(folder)
     try:
-        judging.write(folder, result)
-        reports.write(folder, result)
+        set_result.write(folder, result)
+        set_text.write(folder, result)
     except (OSError, FaildrillError) as error:
         click.echo(f"the reports in {folder} are not all written: {error}", err=True)
     except Exception:  # noqa: BLE001 - a picture that can't be drawn is no reason to keep the verdict back
@@ -32,10 +32,10 @@ def conclude(folder: Path) -> judging.SetResult:
     return result
 
 
-def tell(result: judging.SetResult, folder: Path, output: str, *, quiet: bool = False) -> None:
+def tell(result: set_result.SetResult, folder: Path, output: str, *, quiet: bool = False) -> None:
     """Print what came of a set: as JSON, or in words with the verdict last."""
     with unread():
         if output == "json":
-            click.echo(judging.encode(result), nl=False)
+            click.echo(set_result.encode(result), nl=False)
         else:
-            reports.summary(result, folder, sys.stdout, quiet=quiet)
+            set_text.summary(result, folder, sys.stdout, quiet=quiet)
