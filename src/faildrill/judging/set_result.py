@@ -15,7 +15,7 @@ from faildrill.judging import defects, weigh
 from faildrill.judging.evidence import Evidence, gather
 from faildrill.judging.expectations.answers_to_findings import count
 from faildrill.judging.expectations.never import Never
-from faildrill.judging.numbers.user_impact import LedgerTotals, Pain, books, limits, pain, users
+from faildrill.judging.numbers.user_impact import LedgerTotals, UserImpact, impact, ledger_totals, limits, users
 from faildrill.judging.result import Finding, Headline, Record, Result, Verdict
 from faildrill.kinds import tells_writer, trait
 from faildrill.model.drill import Drill
@@ -45,10 +45,12 @@ class RunOfSet(Record, frozen=True, kw_only=True):
     failover_because: str
     warrants: Literal["warranted", "needless", ""] = ""
     """What the drill declares of a failover in it."""
-    pains: list[Pain]
-    books: list[LedgerTotals]
+    impacts: list[UserImpact] = msgspec.field(name="pains")
+    """What each probe of the users went through."""
+    ledgers: list[LedgerTotals] = msgspec.field(name="books")
+    """What became of the writes of each ledger that was read back."""
     attempt: int = 1
-    """Of a drill of a suite: the how manieth try it is."""
+    """Which try of its drill this is in a suite, from 1."""
     tried_again: bool = False
     """True where another try followed, which stands for the drill."""
     conclusive: bool | None = None
@@ -239,8 +241,8 @@ def _run_or_why_not(number: int, folder: str, seen: Evidence | str, late: dict[s
         duration=0.0,
         failover="can't tell",
         failover_because="it can't be judged",
-        pains=[],
-        books=[],
+        impacts=[],
+        ledgers=[],
     )
 
 
@@ -257,8 +259,8 @@ def _run(number: int, folder: str, seen: Evidence, late: dict[str, float]) -> Ru
         failover=failover,
         failover_because=because,
         warrants=seen.drill.failover or "",
-        pains=[pain(seen, name, after) for name, after in late.items() if name in seen.plans],
-        books=books(seen),
+        impacts=[impact(seen, name, after) for name, after in late.items() if name in seen.plans],
+        ledgers=ledger_totals(seen),
         conclusive=result.conclusive,
         findings=result.findings,
         headline=result.headline,

@@ -3,7 +3,7 @@
 from typing import Final, NamedTuple
 
 from faildrill import durations
-from faildrill.judging.numbers.user_impact import LedgerTotals, Pain
+from faildrill.judging.numbers.user_impact import LedgerTotals, UserImpact
 from faildrill.reports import wording
 
 COLUMNS: Final = (
@@ -24,20 +24,20 @@ class Figure(NamedTuple):
     size: float | None
 
 
-def figures(pain: Pain, books: list[LedgerTotals]) -> list[Figure]:
-    """Put a run's pain, and what became of its writes, into the figures of `COLUMNS`."""
+def figures(impact: UserImpact, ledgers: list[LedgerTotals]) -> list[Figure]:
+    """Put what a probe of a run went through, and what became of its writes, into the figures of `COLUMNS`."""
     return [
-        _share(pain.failed, pain.looks),
-        _share(pain.late, pain.looks),
-        _outage(pain),
+        _share(impact.failed, impact.looks),
+        _share(impact.late, impact.looks),
+        _outage(impact),
         Figure("none seen", 0.0)
-        if pain.failback is None
-        else Figure(wording.bounds(pain.failback), pain.failback.at_least),
-        _percentile(pain.p50),
-        _highest(pain),
-        Figure(wording.count(pain.hurt, "second"), float(pain.hurt)),
-        _tail(pain),
-        _lost(books),
+        if impact.failback is None
+        else Figure(wording.bounds(impact.failback), impact.failback.at_least),
+        _percentile(impact.p50),
+        _highest(impact),
+        Figure(wording.count(impact.hurt, "second"), float(impact.hurt)),
+        _tail(impact),
+        _lost(ledgers),
     ]
 
 
@@ -48,11 +48,11 @@ def _share(some: int, of: int) -> Figure:
     return Figure(f"{some:,} of {of:,} ({share * 100:.3g}%)" if some else "none", share)
 
 
-def _outage(pain: Pain) -> Figure:
-    if pain.outage is None:
+def _outage(impact: UserImpact) -> Figure:
+    if impact.outage is None:
         return Figure("none seen", 0.0)
-    more = f", the longest of {pain.outages}" if pain.outages > 1 else ""
-    return Figure(f"{wording.bounds(pain.outage)}{more}", pain.outage.at_least)
+    more = f", the longest of {impact.outages}" if impact.outages > 1 else ""
+    return Figure(f"{wording.bounds(impact.outage)}{more}", impact.outage.at_least)
 
 
 def _percentile(seen: list[float | None]) -> Figure:
@@ -68,25 +68,25 @@ def _percentile(seen: list[float | None]) -> Figure:
     return Figure(words, most)
 
 
-def _highest(pain: Pain) -> Figure:
+def _highest(impact: UserImpact) -> Figure:
     """Tell the p99; where failed looks take it, how many failed, and the p99 of the good ones."""
-    percentile = _percentile(pain.p99)
-    if percentile.size is not None or not pain.failed or not pain.p99_good:
+    percentile = _percentile(impact.p99)
+    if percentile.size is not None or not impact.failed or not impact.p99_good:
         return percentile
-    good = _percentile(pain.p99_good)
-    return Figure(f"{percentile.text} ({pain.failed / pain.looks:.1%} did); of the good ones {good.text}", None)
+    good = _percentile(impact.p99_good)
+    return Figure(f"{percentile.text} ({impact.failed / impact.looks:.1%} did); of the good ones {good.text}", None)
 
 
-def _tail(pain: Pain) -> Figure:
-    if not pain.is_over:
+def _tail(impact: UserImpact) -> Figure:
+    if not impact.is_over:
         return Figure("not over when the looking ended", None)
-    if pain.tail is None:
+    if impact.tail is None:
         return Figure("nothing was answered", None)
-    return Figure(durations.show(pain.tail) if pain.tail else "none", pain.tail)
+    return Figure(durations.show(impact.tail) if impact.tail else "none", impact.tail)
 
 
-def _lost(books: list[LedgerTotals]) -> Figure:
-    if not books:
+def _lost(ledgers: list[LedgerTotals]) -> Figure:
+    if not ledgers:
         return Figure("no ledger", None)
-    lost, kept = sum(book.lost for book in books), sum(book.acknowledged for book in books)
+    lost, kept = sum(ledger.lost for ledger in ledgers), sum(ledger.acknowledged for ledger in ledgers)
     return Figure(f"{lost:,} of {kept:,}", float(lost))

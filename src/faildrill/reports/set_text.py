@@ -145,8 +145,8 @@ def _drills(result: SetResult) -> Table:
 
 
 def probes(result: SetResult) -> list[str]:
-    """List the probes whose pain is told, in their order."""
-    return list(dict.fromkeys(pain.probe for run in result.runs for pain in run.pains))
+    """List the probes whose impact is told, in their order."""
+    return list(dict.fromkeys(impact.probe for run in result.runs for impact in run.impacts))
 
 
 def _table(result: SetResult, probe: str) -> Table:
@@ -155,8 +155,8 @@ def _table(result: SetResult, probe: str) -> Table:
     for name in COLUMNS:
         table.add_column(name)
     for run in result.runs:
-        for pain in (of_probe for of_probe in run.pains if of_probe.probe == probe):
-            table.add_row(label(run), *(figure.text for figure in figures(pain, run.books)))
+        for impact in (of_probe for of_probe in run.impacts if of_probe.probe == probe):
+            table.add_row(label(run), *(figure.text for figure in figures(impact, run.ledgers)))
     return table
 
 

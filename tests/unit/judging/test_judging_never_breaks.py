@@ -13,7 +13,7 @@ from faildrill import reports
 from faildrill.errors import JournalDamaged
 from faildrill.judging import judge
 from faildrill.judging.evidence import gather
-from faildrill.judging.numbers.user_impact import books, limits, pain, users
+from faildrill.judging.numbers.user_impact import impact, ledger_totals, limits, users
 from faildrill.judging.outages.spans import WORDS
 from faildrill.judging.result import Verdict
 from faildrill.kinds import build
@@ -309,8 +309,8 @@ def test_the_whole_run_is_judged_and_reported_whatever_the_evidence(sort: str, t
     assert len([one for one in result.findings if one.kind in EXPECT]) >= len(all_expectations())
     seen = gather(tmp_path)
     for name, after in limits([seen], users([seen])).items():
-        pain(seen, name, after)
-    books(seen)
+        impact(seen, name, after)
+    ledger_totals(seen)
 
 
 @pytest.mark.parametrize("looks", ["none", "some"])

@@ -1,6 +1,7 @@
 """A set of runs: its verdict, its order, how often it failed over, and what each run did to the users."""
 
 import hashlib
+import json
 from pathlib import Path
 from typing import Any
 
@@ -209,8 +210,8 @@ def test_a_way_is_the_drill_with_its_own_steps_and_expectations_behind() -> None
 # what it did to the users
 
 
-def pain(tmp_path: Path, run: Run, other: Run | None = None) -> Any:  # noqa: ANN401 - a record of figures
-    return judge(ways(tmp_path / "set", one=run, two=other or of("skew"))).runs[0].pains[0]
+def impact(tmp_path: Path, run: Run, other: Run | None = None) -> Any:  # noqa: ANN401 - a record of figures
+    return judge(ways(tmp_path / "set", one=run, two=other or of("skew"))).runs[0].impacts[0]
 
 
 def answered(run: Run, at: float) -> Run:
@@ -224,7 +225,7 @@ def answered(run: Run, at: float) -> Run:
 def test_looks_that_fail_and_answers_that_are_late_hurt_from_the_fault_on(tmp_path: Path) -> None:
     run = of("skew").saw(ticks(1.0, 1.2), Outcome.WRONG)  # before the first step: does not count
     run.saw(ticks(5.0, 6.0), Outcome.WRONG).saw(ticks(8.0, 8.2), Outcome.OK, 0.3)
-    seen = pain(tmp_path, run)
+    seen = impact(tmp_path, run)
     assert (seen.failed, seen.late) == (50, 10)
     assert seen.hurt == 2 + 1  # two seconds from the fault's own beginnings, and one
     assert seen.is_over
@@ -232,29 +233,29 @@ def test_looks_that_fail_and_answers_that_are_late_hurt_from_the_fault_on(tmp_pa
 
 def test_the_tail_counts_from_the_answer_to_the_end_of_the_last_look_that_hurt(tmp_path: Path) -> None:
     run = answered(of("skew").saw(ticks(5.0, 11.0), Outcome.WRONG, 0.01), 8.0)
-    assert pain(tmp_path, run).tail == pytest.approx(3.0 - 0.02 + 0.01, abs=0.001)
+    assert impact(tmp_path, run).tail == pytest.approx(3.0 - 0.02 + 0.01, abs=0.001)
 
 
 def test_where_nothing_answers_the_tail_counts_from_putting_it_back(tmp_path: Path) -> None:
     run = of("skew").saw(ticks(5.0, 16.0), Outcome.WRONG, 0.01)  # put back at 15
-    assert pain(tmp_path, run).tail == pytest.approx(1.0 - 0.02 + 0.01, abs=0.001)
+    assert impact(tmp_path, run).tail == pytest.approx(1.0 - 0.02 + 0.01, abs=0.001)
 
 
 def test_a_pain_that_goes_on_when_the_looking_ends_has_no_tail(tmp_path: Path) -> None:
-    seen = pain(tmp_path, of("skew").saw(ticks(5.0, END), Outcome.WRONG))
+    seen = impact(tmp_path, of("skew").saw(ticks(5.0, END), Outcome.WRONG))
     assert (seen.is_over, seen.tail) == (False, None)
 
 
 def test_late_is_the_same_in_every_run_of_a_set(tmp_path: Path) -> None:
     generous = of("skew", slow=0.5)
     run = of("skew").saw(ticks(8.0, 8.2), Outcome.OK, 0.3)
-    assert pain(tmp_path / "strict", run).late == 10
+    assert impact(tmp_path / "strict", run).late == 10
     run = of("skew").saw(ticks(8.0, 8.2), Outcome.OK, 0.3)
-    assert pain(tmp_path / "generous", run, generous).late == 0
+    assert impact(tmp_path / "generous", run, generous).late == 0
 
 
 def test_a_percentile_counts_a_failed_look_as_slower_than_any_other(tmp_path: Path) -> None:
-    seen = pain(tmp_path, of("skew").saw(ticks(5.0, 9.0), Outcome.WRONG))
+    seen = impact(tmp_path, of("skew").saw(ticks(5.0, 9.0), Outcome.WRONG))
     assert seen.p50[1] == pytest.approx(0.002, abs=0.0001)
     assert seen.p99 == [None, None]
     assert seen.p99_good[1] == pytest.approx(0.002, abs=0.0001)
@@ -262,7 +263,12 @@ def test_a_percentile_counts_a_failed_look_as_slower_than_any_other(tmp_path: Pa
 
 def test_only_what_users_are_promised_stands_for_them(tmp_path: Path) -> None:
     result = judge(ways(tmp_path / "set", one=of("skew"), two=of("skew")))
-    assert [[one.probe for one in run.pains] for run in result.runs] == [["pay"], ["pay"]]
+    assert [[one.probe for one in run.impacts] for run in result.runs] == [["pay"], ["pay"]]
+
+
+def test_set_json_keeps_the_names_that_its_readers_know(tmp_path: Path) -> None:
+    [run, *_] = json.loads(encode(judge(ways(tmp_path / "set", one=of("skew"), two=of("skew")))))["runs"]
+    assert {"pains", "books"} <= set(run)
 
 
 def suite(folder: Path, *events: run_set.AnyEvent, members: tuple[str, ...] = ("a", "b"), **runs: Run) -> SetResult:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from faildrill import reports
-from faildrill.judging.numbers.user_impact import LedgerTotals, Pain
+from faildrill.judging.numbers.user_impact import LedgerTotals, UserImpact
 from faildrill.judging.result import Bounds, Finding, Verdict
 from faildrill.judging.set_result import Failovers, RunOfSet, SetResult
 from faildrill.reports import impact_table, set_text
@@ -15,12 +15,12 @@ from unit.reports import hostile
 from unit.reports.reading import Read
 
 
-def pain(**more: object) -> Pain:
+def impact(**more: object) -> UserImpact:
     figures = {"looks": 1000, "failed": 0, "late": 0, "p50": [0.004, 0.0041], "p99": [0.01, 0.01], "tail": 0.0}
-    return Pain(**{"probe": "users", "late_after": 1.0, **figures, **more})  # type: ignore[arg-type]
+    return UserImpact(**{"probe": "users", "late_after": 1.0, **figures, **more})  # type: ignore[arg-type]
 
 
-def run(number: int, name: str, *pains: Pain, verdict: Verdict = Verdict.PASSED) -> RunOfSet:
+def run(number: int, name: str, *impacts: UserImpact, verdict: Verdict = Verdict.PASSED) -> RunOfSet:
     return RunOfSet(
         number=number,
         folder=f"run-{number}-abcdef",
@@ -31,8 +31,8 @@ def run(number: int, name: str, *pains: Pain, verdict: Verdict = Verdict.PASSED)
         failover="done",
         failover_because="writer saw pg2 5 s after the start, pg1 before",
         warrants="needless",
-        pains=list(pains),
-        books=[LedgerTotals(probe="ledger", acknowledged=500, lost=3, duplicated=0)],
+        impacts=list(impacts),
+        ledgers=[LedgerTotals(probe="ledger", acknowledged=500, lost=3, duplicated=0)],
     )
 
 
@@ -96,12 +96,12 @@ def told(result: SetResult, folder: Path) -> str:
     ],
 )
 def test_each_figure_says_what_is_known(more: dict[str, object], column: str, said: str) -> None:
-    figures = impact_table.figures(pain(**more), run(1, "one").books)
+    figures = impact_table.figures(impact(**more), run(1, "one").ledgers)
     assert said in figures[impact_table.COLUMNS.index(column)].text
 
 
 def test_the_worst_of_each_column_is_marked_on_the_page_and_every_run_has_its_row(tmp_path: Path) -> None:
-    result = of(run(1, "left alone", pain(failed=10)), run(2, "failed over", pain(failed=250)))
+    result = of(run(1, "left alone", impact(failed=10)), run(2, "failed over", impact(failed=250)))
     page = set_text.write(tmp_path, result).read_text()
     assert '<td class="worst">250 of 1,000 (25%)<i class="bar"' in page
     assert '<td>10 of 1,000 (1%)<i class="bar"' in page
@@ -123,7 +123,7 @@ def test_a_set_is_a_testsuite_and_so_is_what_it_says_of_a_run_that_can_not_be_ju
 
 @pytest.mark.parametrize("text", hostile.STRINGS)
 def test_whatever_a_set_is_called_is_only_ever_text(text: str, tmp_path: Path) -> None:
-    result = of(run(1, text, pain(probe=text, failed=1)), run(2, text, pain(probe=text)), text=text)
+    result = of(run(1, text, impact(probe=text, failed=1)), run(2, text, impact(probe=text)), text=text)
     page = Read((set_text.write(tmp_path, result)).read_text())
     assert not {"script", "img", "iframe", "boom"} & {tag for tag, _ in page.elements}
     assert not [one for tag, one in page.elements for name in one if name.startswith("on")]

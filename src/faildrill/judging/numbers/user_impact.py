@@ -25,10 +25,10 @@ from faildrill.record.timeline import Applying, Undoing
 _USERS: Final = ("outage", "errors", "latency", "error_budget")
 """Expectations that say what users are promised: what they are of stands for the users."""
 _QUIET: Final = 1.0
-"""Seconds without a look that hurts, at the end of the looking, that make the pain over."""
+"""Seconds without a look that hurts, at the end of the looking, after which users are no longer hurt."""
 
 
-class Pain(Record, frozen=True, kw_only=True):
+class UserImpact(Record, frozen=True, kw_only=True):
     """What one probe, or one part of the load, went through in one run."""
 
     probe: str
@@ -87,7 +87,7 @@ def limits(evidences: Iterable[Evidence], probes: list[str]) -> dict[str, float]
     return by_probe
 
 
-def pain(evidence: Evidence, probe: str, late_after: float) -> Pain:
+def impact(evidence: Evidence, probe: str, late_after: float) -> UserImpact:
     """Measure what one probe went through."""
     fault = evidence.faults[0].at if evidence.faults else evidence.since
     looks = evidence.looks(probe).between(fault, FOREVER)
@@ -97,7 +97,7 @@ def pain(evidence: Evidence, probe: str, late_after: float) -> Pain:
     dark = [outage for outage in evidence.outages(probe, evidence.hold(probe)) if outage.last_dark >= fault]
     failbacks = [outage for outage in dark if follows(evidence, outage) == PUTTING_BACK]
     over = _is_over(looks, hurt)
-    return Pain(
+    return UserImpact(
         probe=probe,
         late_after=late_after,
         looks=int(np.count_nonzero(looks.is_look)),
@@ -118,7 +118,7 @@ def pain(evidence: Evidence, probe: str, late_after: float) -> Pain:
     )
 
 
-def books(evidence: Evidence) -> list[LedgerTotals]:
+def ledger_totals(evidence: Evidence) -> list[LedgerTotals]:
     """Tell of every ledger that was read back what became of its writes."""
     return [
         LedgerTotals(probe=write.probe, acknowledged=write.acknowledged, lost=write.lost, duplicated=write.duplicated)

@@ -1,4 +1,4 @@
-"""report.html of a set: the verdict, the users' pain side by side, and a picture of each run on the same axes."""
+"""report.html of a set: the verdict, the impact on users side by side, and a picture of each run on the same axes."""
 
 import math
 from collections.abc import Mapping
@@ -53,7 +53,7 @@ def render(result: SetResult, shown: list[Shown], folder: str) -> str:
 
 
 def _rendered(result: SetResult, shown: list[Shown], folder: str, bins: int) -> str:
-    probes = list(dict.fromkeys(pain.probe for shown_run in shown for pain in shown_run.run.pains))
+    probes = list(dict.fromkeys(impact.probe for shown_run in shown for impact in shown_run.run.impacts))
     return (
         templates(_TEXT)
         .get_template("set.html.j2")
@@ -74,11 +74,13 @@ def _rendered(result: SetResult, shown: list[Shown], folder: str, bins: int) -> 
 
 def _table(probe: str, shown: list[Shown]) -> tuple[float, list[tuple[RunOfSet, list[Cell]]]]:
     """Return after which time a probe's answers are late, and a row of figures for each run that has it."""
-    of_runs = [(shown_run.run, pain) for shown_run in shown for pain in shown_run.run.pains if pain.probe == probe]
-    rows = [figures(pain, run.books) for run, pain in of_runs]
+    of_runs = [
+        (shown_run.run, impact) for shown_run in shown for impact in shown_run.run.impacts if impact.probe == probe
+    ]
+    rows = [figures(impact, run.ledgers) for run, impact in of_runs]
     longest = [max((row[column].size or 0.0 for row in rows), default=0.0) for column in range(len(COLUMNS))]
     cells = [[_cell(figure, most) for figure, most in zip(row, longest, strict=True)] for row in rows]
-    late_after = max((pain.late_after for _, pain in of_runs), default=0.0)
+    late_after = max((impact.late_after for _, impact in of_runs), default=0.0)
     return late_after, [(run, row) for (run, _), row in zip(of_runs, cells, strict=True)]
 
 
