@@ -35,7 +35,7 @@ FAULTS: Final = {
         "proofs.intervals", "np.minimum(begun_by, still_at + slow)", "begun_by"
     ),
     "a late answer is alive from its sending on": Fault("proofs.intervals", "np.maximum(since, by - slow)", "since"),
-    "who was seen late was slow": Fault("proofs.intervals", "late = (took > slow) & ~timely", "late = took > slow"),
+    "who was seen late was slow": Fault("proofs.intervals", "(took > slow) & ~timely", "took > slow"),
     "of a silence only the next look is asked": Fault(
         "proofs.records", "np.minimum.accumulate(rights[::-1])[::-1] - lefts", "rights - lefts"
     ),
@@ -68,12 +68,12 @@ FAULTS: Final = {
     ),
     "what was not told yet is good": Fault(
         "proofs.streaks",
-        "while self._coming and (unsettled is None or self._coming[0][0] <= unsettled):",
+        "while self._coming and (undecided is None or self._coming[0][0] <= undecided):",
         "while self._coming:",
         "asked",
     ),
     "what ought to have been answered is no matter": Fault(
-        "proofs.look_schedule", "[Interval(moment, moment + grace) for moment in late]", "[]", "asked"
+        "proofs.look_schedule", "[Interval(moment, moment + grace) for moment in overdue]", "[]", "asked"
     ),
     "silence lasts until it is given up": Fault(
         "proofs.looks", "Interval(sent, sent + slow)", "Interval(sent, answered)", "asked"

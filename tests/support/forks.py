@@ -26,9 +26,9 @@ from faildrill.locking.place_key import PlaceKey
 from faildrill.record.journal import Disk
 from faildrill.record.timeline import Entry
 from faildrill.restoring.fence import MARK
+from faildrill.restoring.ground import Ground
 from faildrill.restoring.recovery import recover, started
 from faildrill.restoring.salvage import remembered
-from faildrill.restoring.seams import Ground
 from faildrill.running.run_processes import Pipes
 from faildrill.running.runner import run as run_drill
 from faildrill.running.sentinel import watch_over

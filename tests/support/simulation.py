@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from faildrill import judging
-from faildrill.acting.step import SETTLE
+from faildrill.acting.call import IN_TRANSIT
 from faildrill.adapters.simulated.place import Fault, end_timers
 from faildrill.clock import nanoseconds
 from faildrill.errors import FaildrillError
@@ -200,7 +200,7 @@ class World:
     def longest(self) -> float:
         """Seconds that the run may take at the most: every limit in it used up, with a second's slack for each."""
         waits = sum(step.within + 1 for step in self.steps if isinstance(step, Wait))
-        steps = sum(2 * step.within + 2 * SETTLE + 3 * step.undo_within + 10 for step in self.faults)
+        steps = sum(2 * step.within + 2 * IN_TRANSIT + 3 * step.undo_within + 10 for step in self.faults)
         return WARM_UP + WARM_UP_PATIENCE + steps + waits + LIMIT + GRACE + WARM_UP + 5
 
 

@@ -18,6 +18,9 @@ LOOK_AGAIN: Final = 0.1
 LOOKING: Final = 10.0
 """Seconds that a look for an effect, or for what was before it, has at least after the call returned; as long as the
 call itself had, where that is less. A call that took all of its time must not leave none to see what came of it."""
+IN_TRANSIT: Final = 5.0
+"""Seconds for which the effect of a request whose outcome is open is looked for at least, whatever its kind says:
+between us and the target there may be others who keep a request for a while."""
 NAMES_WITHIN: Final = 5.5
 """Seconds in which a name must resolve for who asks whether a drill may start: where the first server of
 /etc/resolv.conf is dead, glibc asks the second one after 5 s."""

@@ -1,7 +1,7 @@
 """Watch for what a request does late: given up is not gone, and what was not there a moment ago may come yet.
 
 Whoever was asked may act for a while after nobody waits for him any more. For so long, as its kind says
-(`ports.effect.ACTS_LATE`) and some seconds at least, nothing of it counts as put back.
+(`ports.effect.ACTS_LATE`) and for `IN_TRANSIT` at least (for less after quick steps), nothing of it counts as put back.
 """
 
 import asyncio
@@ -9,23 +9,20 @@ from collections.abc import Awaitable, Callable
 from typing import Final, NamedTuple
 
 from faildrill import durations
-from faildrill.acting.call import LOOK_AGAIN, Patience, TookTooLong, call, observe, words
+from faildrill.acting.call import IN_TRANSIT, LOOK_AGAIN, Patience, TookTooLong, call, observe, words
 from faildrill.acting.sight import effect, knows_its_effect, looks_cost, restored
 from faildrill.errors import ActionError, CannotSee
 from faildrill.ports import Action, Captured, Given, Observed
 from faildrill.ports.effect import ACTS_LATE
 from faildrill.record.timeline import Intended
 
-SETTLE: Final = 5.0
-"""Seconds for which it is looked for at least after its undo; less for quick steps, whatever their kind says: between
-us and the target there may be others who keep a request for a while."""
 AGREED: Final = 2
 """Looks in a row that must say the same."""
 _LOOK: Final = 1.0
 """Seconds that a look has at least."""
 
 
-class Late(NamedTuple):
+class LateEffect(NamedTuple):
     """What came of a request after nobody waited for it any more."""
 
     came: bool
@@ -48,7 +45,7 @@ class Window(NamedTuple):
         """Return the one that begins now, for a request that nobody of ours makes any more since `over`."""
         now = asyncio.get_running_loop().time()
         within, undo_within = intent.within, intent.undo_within
-        until = max(now + min(SETTLE, within, undo_within), over + acts_late(action, intent.before))
+        until = max(now + min(IN_TRANSIT, within, undo_within), over + acts_late(action, intent.before))
         return cls(now, until, max(now + undo_within, now + AGREED * _LOOK))
 
     @property
@@ -67,7 +64,7 @@ def acts_late(action: Action, before: Captured) -> float:
     return max(own, float(recorded)) if isinstance(recorded, int | float) else own
 
 
-async def late(action: Action, before: Captured, given: Given, window: Window) -> Late:
+async def late_effect(action: Action, before: Captured, given: Given, window: Window) -> LateEffect:
     """Look whether the effect of a step comes though it was put back, until it can't any more.
 
     `before` is what was there when it was seen put back, or when an earlier step took its place. Where it is not so
@@ -103,17 +100,17 @@ async def late(action: Action, before: Captured, given: Given, window: Window) -
     return _told(await _agreed(comes, window, needed=AGREED), window)
 
 
-def _told(found: Late, window: Window) -> Late:
+def _told(found: LateEffect, window: Window) -> LateEffect:
     if found.came or not window.is_too_long:
         return found
     return found._replace(is_told=False, because=f"{window.is_too_long}; seen last: {found.because}")
 
 
-async def _agreed(look: Callable[[], Awaitable[Observed]], window: Window, needed: int) -> Late:
+async def _agreed(look: Callable[[], Awaitable[Observed]], window: Window, needed: int) -> LateEffect:
     """Look until so many looks in a row say that it came, or, from the window's end on, that it did not."""
     loop = asyncio.get_running_loop()
     patience = Patience(window.last)
-    latest: Late | None = None
+    latest: LateEffect | None = None
     row = 0
     while True:
         start = loop.time()
@@ -121,10 +118,10 @@ async def _agreed(look: Callable[[], Awaitable[Observed]], window: Window, neede
         try:
             observed = await call(look(), patience.of(start))
             row = row + 1 if latest and latest.is_told and latest.came is observed.holds else 1
-            latest = Late(observed.holds, is_told=True, because=words(observed.because))
+            latest = LateEffect(observed.holds, is_told=True, because=words(observed.because))
         except (ActionError, CannotSee) as error:
             is_cut_off = isinstance(error, TookTooLong)
-            row, latest = 0, Late(came=False, is_told=False, because=f"it could not be seen: {words(error)}")
+            row, latest = 0, LateEffect(came=False, is_told=False, because=f"it could not be seen: {words(error)}")
         now = loop.time()
         patience.took(now - start, is_cut_off=is_cut_off)
         if row >= needed and (latest.came or now >= min(window.until, window.last)):
@@ -134,5 +131,5 @@ async def _agreed(look: Callable[[], Awaitable[Observed]], window: Window, neede
         await asyncio.sleep(LOOK_AGAIN)
 
 
-def _split(found: Late) -> str:
+def _split(found: LateEffect) -> str:
     return f"no two looks in a row agreed; the last one: {found.because}"

@@ -7,7 +7,7 @@ from typing import Final, Literal, NamedTuple
 
 import msgspec
 
-from faildrill.acting.call import LOOKING, TookTooLong, call, ending, observe, words
+from faildrill.acting.call import IN_TRANSIT, LOOKING, TookTooLong, call, ending, observe, words
 from faildrill.acting.comparison import beside, owned, pictured
 from faildrill.acting.sight import effect, looks_cost
 from faildrill.errors import ActedElsewhere, ActionError, ActionRefused, CannotSee, OutcomeUnknown
@@ -29,8 +29,6 @@ from faildrill.system import redaction
 
 AFTER: Final = 2.0
 """Seconds that a look after a refusal may take."""
-SETTLE: Final = 5.0
-"""Seconds that an effect with an open outcome is looked for at least, though the step's time is over."""
 
 
 @dataclass(frozen=True)
@@ -164,7 +162,7 @@ class _Called(NamedTuple):
 async def _confirm(action: Action, intended: Intended, step: Step, timeline: Timeline, called: _Called) -> Done:
     given, started, answer = called
     now = asyncio.get_running_loop().time()
-    looking = min(step.within, LOOKING) if answer else max(SETTLE, min(step.within, LOOKING))
+    looking = min(step.within, LOOKING) if answer else max(IN_TRANSIT, min(step.within, LOOKING))
 
     deadline = max(started + step.within, now + looking)
     observed = await observe(lambda: effect(action, intended.before, given), deadline, twice=not looks_cost(action))

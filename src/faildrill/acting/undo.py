@@ -9,7 +9,7 @@ from faildrill import durations
 from faildrill.acting.call import LOOKING, TookTooLong, call, ending, observe, words
 from faildrill.acting.comparison import beside, counted, of_others, owned
 from faildrill.acting.effects import action_of, look_before_undoing
-from faildrill.acting.late_effects import Late, Window, late
+from faildrill.acting.late_effects import LateEffect, Window, late_effect
 from faildrill.acting.sight import effect, knows_its_effect, looks_cost, restored
 from faildrill.errors import ActionError, ActionFailed, ActionRefused, CannotSee, FaildrillError, NotStarted
 from faildrill.kinds import build
@@ -76,22 +76,22 @@ def put_off(intents: list[Intended], entries: Iterable[Entry]) -> list[Intended]
     return sorted(intents, key=lambda intent: silent[intent.step] < SILENT)  # undone from the last one on
 
 
-def unsettled(entries: Iterable[Entry]) -> set[str]:
+def open_steps(entries: Iterable[Entry]) -> set[str]:
     """Name the steps of whose call nobody saw what came of it, and nobody heard that nothing was asked for.
 
     It was cut short, it died with the runner, it broke, its answer left it open, or was good and its effect was not
     seen: given up is not gone, and a look that says "not there" proves nothing of what comes later.
     """
-    open_steps: set[str] = set()
+    steps: set[str] = set()
     for entry in entries:
         match entry.what:
             case Applying(step=step):
-                open_steps.add(step)
+                steps.add(step)
             case Confirmed(step=step) | ApplyFailed(step=step, how="refused"):
-                open_steps.discard(step)
+                steps.discard(step)
             case _:
                 pass
-    return open_steps
+    return steps
 
 
 def untouched(entries: Iterable[Entry]) -> dict[str, str]:
@@ -123,7 +123,7 @@ async def undo_all(
     looks for it as well. A step that was refused is not undone, as nothing of it happened: it is looked at, and for as
     long.
     """
-    still_open, kept_off, changed = unsettled(known), untouched(known), owned(known)
+    still_open, kept_off, changed = open_steps(known), untouched(known), owned(known)
     over = asyncio.get_running_loop().time()
     await look_before_undoing(intents, timeline, run, known)
     dirty: list[str] = []
@@ -149,9 +149,9 @@ async def undo_all(
             watched.append(undo)
         for earlier in there:
             earlier.lost_to = None if await earlier.stays() else intent
-    came_late = await asyncio.gather(*(done.late(over) for done in watched))
+    came_late = await asyncio.gather(*(done.late_effect(over) for done in watched))
     return dirty + [
-        done.intent.step for done, came in zip(watched, came_late, strict=True) if not await done.settle(came)
+        done.intent.step for done, came in zip(watched, came_late, strict=True) if not await done.conclude(came)
     ]
 
 
@@ -229,16 +229,16 @@ class _Undo:
         )
         return observed.holds
 
-    async def late(self, over: float) -> Late:
+    async def late_effect(self, over: float) -> LateEffect:
         """Look whether what its call asked for comes after all; nobody of ours asks for it any more since `over`."""
         action, intent = action_of(self.intent), self.intent
         window = Window.of(action, intent, over)
         lost_to = self.lost_to
         if lost_to and lost_to.kind != intent.kind:
             because = f"it did not stay put back: it has changed since {lost_to.step} was put back, which may be why"
-            return Late(came=False, is_told=False, because=because)
+            return LateEffect(came=False, is_told=False, because=because)
         before = lost_to.before if lost_to and await self._is_as(lost_to, window.start) else intent.before
-        outcome = await late(action, before, self._given, window)
+        outcome = await late_effect(action, before, self._given, window)
         patience = durations.show(asyncio.get_running_loop().time() - window.start)
         looked = f"looked for {patience} after it was put back"
         seen_late = f"{looked}, and {'nothing came' if outcome.is_told and not outcome.came else outcome.because}"
@@ -247,7 +247,7 @@ class _Undo:
         )
         return outcome
 
-    async def settle(self, found: Late) -> bool:
+    async def conclude(self, found: LateEffect) -> bool:
         """Put back again what came, by comparing as before; nothing is asked for again where that could not be seen."""
         if not found.is_told:
             return self._not_seen(f"it could not be seen whether it stays put back: {found.because}")

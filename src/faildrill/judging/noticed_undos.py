@@ -107,8 +107,8 @@ def _noticed_undo(evidence: Evidence, step: str, word_of: str, level: float) -> 
         return NoticedUndo(step, word_of, why="no probe noticed the step, so that none can notice its end")
     looks = _Seen(evidence, times, (put_back_since(evidence), FOREVER))
     undo = NoticedUndo(step, word_of, names=frozenset(times.moves))
-    if witness := looks.back(level):
-        return undo._replace(seen_by=witness)
+    if seen_by := looks.back(level):
+        return undo._replace(seen_by=seen_by)
     against = looks.still()
     if not against and not looks.can_tell():
         return undo._replace(why="no probe was unlike before it any more when it was put back")

@@ -75,7 +75,7 @@ def _wait(evidence: Evidence, step: Wait, entries: list[Entry]) -> StepFigures:
 
 
 def _step(evidence: Evidence, step: Step, entries: list[Entry]) -> StepFigures:
-    outcome, because, ended = _witnessed(evidence, step.id, _outcome(entries))
+    outcome, because, ended = _noticed_by_others(evidence, step.id, _outcome(entries))
     undo, undo_because, undo_ended = _undo(entries, outcome)
     left = _last(entries, LeftApplied)
     effect = in_effect(step.id, evidence.entries)
@@ -141,14 +141,14 @@ def _outcome(entries: list[Entry]) -> _Ended:
     return _Ended("not reached", "the run ended before it", None)
 
 
-def _witnessed(evidence: Evidence, step: str, ended: _Ended) -> _Ended:
+def _noticed_by_others(evidence: Evidence, step: str, ended: _Ended) -> _Ended:
     """Ask the probes of the drill where only the one who was asked says that it was done."""
     word_of = next((confirmed.word_of for _, confirmed in evidence.events(Confirmed) if confirmed.step == step), "")
     if ended.outcome != "done" or not word_of:
         return ended
-    witness = noticed(evidence, step)
-    if witness:
-        return ended._replace(because=f"{ended.because}; {witness}")
+    noticed_how = noticed(evidence, step)
+    if noticed_how:
+        return ended._replace(because=f"{ended.because}; {noticed_how}")
     alone = f"only the one who was asked ({word_of}) says so, and no probe that asks somebody else noticed it"
     short = f"; {lack}" if (lack := lacking(evidence, step)) else ""
     return ended._replace(outcome="not confirmed", because=f"{ended.because}; {alone}{short}; {_CURE}")

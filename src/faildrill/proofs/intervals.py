@@ -123,14 +123,14 @@ def proven(part: Columns, slow: int, marked: "Mask | None") -> Proven:
     timely = marked[part.detail] if marked is not None else np.zeros(len(part), np.bool_)
     # Mirrors `looks.proof`, a whole block at a time. Seen late: the prober was held up, so the time taken says
     # nothing.
-    late = (took > slow) & ~timely
-    # A refusal that came late proves what silence does: a moment of darkness until `slow` after it was sent.
-    silent = late | ((part.outcome == Outcome.TIMED_OUT) & ~timely)
+    beyond_slow = (took > slow) & ~timely
+    # A refusal that came beyond `slow` proves what silence does: a moment of darkness until `slow` after it was sent.
+    silent = beyond_slow | ((part.outcome == Outcome.TIMED_OUT) & ~timely)
     since, by = sent[good], answered[good]
     # Such an answer shows life only shortly before it came: until then it may have been dark, as nobody was answered.
-    since = np.where(late[good], np.maximum(since, by - slow), since)
-    # What is good and late is in both: it proves darkness while it was waited for, and life when it came.
-    numbers = np.flatnonzero(part.is_look & (~good | late))
+    since = np.where(beyond_slow[good], np.maximum(since, by - slow), since)
+    # What is good and came beyond `slow` is in both: it proves darkness while it was waited for, and life when it came.
+    numbers = np.flatnonzero(part.is_look & (~good | beyond_slow))
     still_at, begun_by = sent[numbers], answered[numbers]
     begun_by = np.where(silent[numbers], np.minimum(begun_by, still_at + slow), begun_by)
     return Proven(since, by, Dark(still_at, begun_by, numbers))

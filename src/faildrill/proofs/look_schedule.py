@@ -1,6 +1,6 @@
 """Which looks of a probe were due, and of which of them nobody has heard yet, while its samples come in.
 
-A look that was due and of which there is no sample may be under way, or was never recorded: until that is settled it
+A look that was due and of which there is no sample may be under way, or was never recorded: until that is decided it
 may turn out either. Constant time a look; memory for as many as can be under way.
 """
 
@@ -12,8 +12,8 @@ from faildrill.proofs import limits
 from faildrill.proofs.looks import SILENCE, Interval
 from faildrill.record.samples import SEEN_LATE, Sample
 
-SETTLED = 1_000_000_000
-"""Nanoseconds beyond its timeout after which a look of which there is no sample was never recorded."""
+RECORDED_WITHIN = 1_000_000_000
+"""Nanoseconds beyond its timeout within which a look is recorded: one of which there is no sample by then never was."""
 
 
 class Schedule:
@@ -23,7 +23,7 @@ class Schedule:
         self.plan = plan
         self.every = nanoseconds(plan.every)
         # Due times are compared with answers: a look may take its whole timeout, and is written a moment after.
-        self._settled = nanoseconds(plan.timeout) + SETTLED
+        self._recorded_within = nanoseconds(plan.timeout) + RECORDED_WITHIN
         self._sources: list[object] = []
         self._origins: list[int] = []
         """When the first look of each prober was due."""
@@ -78,7 +78,7 @@ class Schedule:
         if sample.outcome.is_look:
             self._hear(sample)
 
-    def unsettled(self, *, wait_for_silent: bool) -> int | None:
+    def undecided(self, *, wait_for_silent: bool) -> int | None:
         """Return when the first look was due of which nobody has heard and that may still turn out either; or None.
 
         Without `wait_for_silent`, one that ought to have been answered by now is not waited for: see `silent`.
@@ -140,7 +140,7 @@ class Schedule:
         if number > 0:
             # After a prober was stopped for long (SIGSTOP) very many would be waited for; those too old
             # to be answered are left out.
-            kept = min(number, self._settled // self.every + 1)
+            kept = min(number, self._recorded_within // self.every + 1)
             self._next += number * self.every
             self._waited += range(self._next - kept * self.every, self._next, self.every)
 
@@ -157,14 +157,14 @@ class Schedule:
         known, given_up = self._given_up, heard - grace
         if given_up > known:
             self._given_up = given_up
-        if waited and waited[0] < heard - self._settled:
-            del waited[: bisect_left(waited, heard - self._settled)]
+        if waited and waited[0] < heard - self._recorded_within:
+            del waited[: bisect_left(waited, heard - self._recorded_within)]
         # Most often none is waited for by now that was due so long ago.
         if not waited or waited[0] >= given_up or self._kept < 0:
             return
-        if late := waited[bisect_left(waited, known) : bisect_left(waited, self._given_up)]:
-            self.silent = [Interval(moment, moment + grace) for moment in late]
-            self.silent_until = max(self.silent_until, late[-1] + grace)
+        if overdue := waited[bisect_left(waited, known) : bisect_left(waited, self._given_up)]:
+            self.silent = [Interval(moment, moment + grace) for moment in overdue]
+            self.silent_until = max(self.silent_until, overdue[-1] + grace)
 
     def _learn(self, sample: Sample) -> None:
         """Take in how long an answer took, and what follows from it for what is slow."""

@@ -1,6 +1,6 @@
 """For how long the looks of a probe have been saying yes to a question, without a break: while they come in.
 
-What is proven of it now stays proven: a streak reaches only as far as all that may turn out against it is settled.
+What is proven of it now stays proven: a streak reaches only as far as all that may turn out against it is decided.
 """
 
 import heapq
@@ -107,12 +107,12 @@ class Streak:
         self._schedule = schedule
         self._since = since
         self._coming: list[_Piece] = []
-        """What is not settled yet, as a heap."""
+        """What is not decided yet, as a heap."""
         self._window: list[_Piece] = []
-        """What was settled last, in order."""
+        """What was decided last, in order."""
         self._is_ok = question.word == "ok"
         self._before = _Streaks(schedule.silent_until if self._is_ok else 0, hold)
-        """All that was settled before the window …"""
+        """All that was decided before the window …"""
         self._amid = self._before
         """… and before the part of it that is kept when it has become too long."""
         self._streaks = self._before.copy()
@@ -138,7 +138,7 @@ class Streak:
         if self._window:
             last = self._window[-1]
             # Heap and window are ordered by their left ends; a piece that comes late belongs before some that were
-            # settled already.
+            # decided already.
             pieces = [piece for piece in pieces if piece > last or not self._is_known(piece)]
             # Weighed again from the window's begin: a streak that seemed to be long enough may be broken by what was
             # told late.
@@ -149,7 +149,7 @@ class Streak:
         for piece in pieces:
             heapq.heappush(self._coming, piece)
         if self._coming:
-            self._settle()
+            self._decide()
 
     def _pieces(self, sample: Sample) -> list[_Piece]:
         """Return what a sample says, and what the schedule presumes by now."""
@@ -178,16 +178,16 @@ class Streak:
             _, other, until = self._window[number]
             if other == _CON and until >= by:
                 return True
-        # It lies before all that is kept, so only what was settled by then can say the same.
+        # It lies before all that is kept, so only what was decided by then can say the same.
         return place == 0 and self._before.is_over(by)
 
-    def _settle(self) -> None:
+    def _decide(self) -> None:
         """Take in what nothing can come before any more."""
-        unsettled = self._schedule.unsettled(wait_for_silent=not self._is_ok)
+        undecided = self._schedule.undecided(wait_for_silent=not self._is_ok)
         patience = self._schedule.patience
         # What was due before the first look of which nobody has heard can't be followed by anything that lies further
         # left.
-        while self._coming and (unsettled is None or self._coming[0][0] <= unsettled):
+        while self._coming and (undecided is None or self._coming[0][0] <= undecided):
             piece = heapq.heappop(self._coming)
             self._streaks.take(piece, patience)
             self._window.append(piece)

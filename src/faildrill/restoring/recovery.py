@@ -39,12 +39,12 @@ from faildrill.record.timeline import (
     start_in,
 )
 from faildrill.restoring.fence import carries, fence, keepers, probers
+from faildrill.restoring.ground import Ground
 from faildrill.restoring.ledger_readback import read_back
 from faildrill.restoring.look_around import look_around
 from faildrill.restoring.outside_view import OutsideView
 from faildrill.restoring.put_back import OpenRun
 from faildrill.restoring.salvage import go_on, home, is_altered, remembered
-from faildrill.restoring.seams import Ground
 from faildrill.restoring.steadiness import Patience
 from faildrill.restoring.steadiness import steady as watch_until_steady
 from faildrill.system import processes, search_path

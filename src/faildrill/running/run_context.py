@@ -12,7 +12,7 @@ from faildrill.model.environment import Environment
 from faildrill.probing.health import SampleWatch
 from faildrill.record.timeline import Timeline
 from faildrill.restoring.fence import Swept
-from faildrill.restoring.seams import PACE, Probers
+from faildrill.restoring.ground import PACE, Probers
 
 
 def _nothing() -> Swept:

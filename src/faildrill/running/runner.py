@@ -25,7 +25,7 @@ from faildrill.model.environment import Environment
 from faildrill.probing.health import SampleWatch
 from faildrill.record.timeline import FILE, Timeline, entries, start_in
 from faildrill.restoring.fence import MARK, WATCHES, Swept, carries, fence, is_stopped, keepers, probers
-from faildrill.restoring.seams import Ground
+from faildrill.restoring.ground import Ground
 from faildrill.running.course import Course
 from faildrill.running.run_context import Scene
 from faildrill.running.run_processes import LINES, Pipes

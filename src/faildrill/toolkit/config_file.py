@@ -152,9 +152,9 @@ class OfFile(Kind):
         Loading it for a drill would make somebody's edit live, which nobody has loaded yet.
         """
         others = await self._others(within)
-        if late := await _written_since([self._path, *others], await self._since()):
+        if newer := await _written_since([self._path, *others], await self._since()):
             raise ActionRefused(
-                f"{late} was written after {self._server} loaded it, so what runs may not be what it says: "
+                f"{newer} was written after {self._server} loaded it, so what runs may not be what it says: "
                 f"have {self._server} load it first, or take the edit back"
             )
         return [str(path) for path in others]
@@ -167,8 +167,8 @@ class OfFile(Kind):
         since = await self._since()
         if await self._text() != text:
             return f"{self._path} has been changed by somebody else meanwhile"
-        late = await _written_since(others, since)
-        return f"{late} has been changed by somebody else, who has not loaded it" if late else ""
+        newer = await _written_since(others, since)
+        return f"{newer} has been changed by somebody else, who has not loaded it" if newer else ""
 
     async def _unloaded_beside(self, before: Captured, within: float) -> list[str]:
         """Name files beside this one that somebody has changed and not loaded: loading this one would load them.
@@ -176,8 +176,8 @@ class OfFile(Kind):
         And tell where what would load them is another server.
         """
         another = await self._another(before)
-        late = await _written_since(await self._beside(before, within), await self._since())
-        return [*([another] if another else []), *([f"{late} has been changed, and is not loaded"] if late else [])]
+        newer = await _written_since(await self._beside(before, within), await self._since())
+        return [*([another] if another else []), *([f"{newer} has been changed, and is not loaded"] if newer else [])]
 
     async def _tested(self, within: float) -> str:
         """Have the server test its files; return what it says against them, the empty string when nothing."""

@@ -67,11 +67,11 @@ class _OneOfGroup(Kind):
         if address is None:
             because = f"{told}, and has no `address`"
             return Observed(holds=True, because=because, evidence={"state": state}, word_of=ITS_REACH)
-        seen = await self._witnessed(address, min(_PATIENCE, given.timeout / 2))
+        seen = await self._seen_at(address, min(_PATIENCE, given.timeout / 2))
         return seen._replace(because=f"{told}, and {seen.because}", evidence={"state": state})
 
     @abstractmethod
-    async def _witnessed(self, address: str, within: float) -> Observed:
+    async def _seen_at(self, address: str, within: float) -> Observed:
         """See at the member's address whether it is so; tell what was seen there, or that it can't be seen."""
 
     async def picture(self, given: Given) -> dict[str, str]:
@@ -174,7 +174,7 @@ class Kill(_OneOfGroup):
 
     effect_is: ClassVar[Effect] = "event"
 
-    async def _witnessed(self, address: str, within: float) -> Observed:
+    async def _seen_at(self, address: str, within: float) -> Observed:
         dark = await is_dark(address, within)
         return Observed(dark, f"{'nobody takes' if dark else 'somebody still takes'} connections at {address}")
 
@@ -202,7 +202,7 @@ class Stop(_OneOfGroup):
 
     effect_is: ClassVar[Effect] = "state"
 
-    async def _witnessed(self, address: str, within: float) -> Observed:
+    async def _seen_at(self, address: str, within: float) -> Observed:
         held = await is_held(address)
         if held is None:
             return Observed(holds=True, because=f"what listens at {address} can't be seen here", word_of=ITS_REACH)

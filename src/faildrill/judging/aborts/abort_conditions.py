@@ -17,7 +17,7 @@ from faildrill.clock import nanoseconds, seconds
 from faildrill.judging.expectations.answers_to_findings import FEWEST
 from faildrill.judging.numbers.look_share import Share, exact
 from faildrill.ports import Duration, Kind, ProbeName, Rate, Watcher
-from faildrill.proofs.look_schedule import SETTLED
+from faildrill.proofs.look_schedule import RECORDED_WITHIN
 from faildrill.proofs.looks import SILENCE, proof
 from faildrill.record.samples import Sample
 from faildrill.record.samples.columns import Integers
@@ -130,7 +130,7 @@ class _ErrorWatch:
         self.probes = (condition.of,)
         self._over = nanoseconds(condition.over)
         self._every, self._timeout = nanoseconds(rate.every), nanoseconds(rate.timeout)
-        self._kept = self._over + self._timeout + SETTLED
+        self._kept = self._over + self._timeout + RECORDED_WITHIN
         self._first = rate.first
         self._limit, self._is_share = exact(condition.above), isinstance(condition.above, str)
         self._due: list[int] = []

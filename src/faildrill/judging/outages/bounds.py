@@ -47,7 +47,7 @@ class Stretch:
     stretches: int
     """Of how many dark stretches it is made, life proven between them."""
     outcomes: dict[str, int]
-    """How the looks that prove it dark ended, by outcome in lower case; `slow` for late good answers."""
+    """How the looks that prove it dark ended, by outcome in lower case; `slow` for good ones beyond that time."""
 
 
 def weight(one: Stretch) -> tuple[bool, int, int]:
@@ -282,7 +282,7 @@ def _stretch(looks: Columns, slow: int, dark: Dark, shape: _Shape) -> Stretch:
 
 
 def _outcomes(looks: Columns, slow: int) -> dict[str, int]:
-    outcome, late = looks.outcome, looks.answered - looks.sent > slow
+    outcome, beyond_slow = looks.outcome, looks.answered - looks.sent > slow
     counts = {kind.name.lower(): int(np.count_nonzero(outcome == kind)) for kind in Outcome if kind is not Outcome.OK}
-    counts["slow"] = int(np.count_nonzero((outcome == Outcome.OK) & late))
+    counts["slow"] = int(np.count_nonzero((outcome == Outcome.OK) & beyond_slow))
     return {name: count for name, count in counts.items() if count}
