@@ -15,6 +15,7 @@ SORTS: Final = {
     "mariadb": "faildrill.lab.stores.mariadb",
     "redis": "faildrill.lab.stores.redis",
     "kubernetes": "faildrill.lab.kubernetes.staging",
+    "aws": "faildrill.lab.aws.staging",
 }
 """Where each is made; whoever adds one writes it here, and nowhere else."""
 _PAYING: Final = (PAYMENTS, "hosts", "kubernetes")

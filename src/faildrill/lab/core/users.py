@@ -4,6 +4,7 @@ import os
 import pwd
 import signal
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 from faildrill.errors import FaildrillError
@@ -71,3 +72,11 @@ def namespaces_permitted(uid: int, gid: int) -> bool:
             os._exit(1)
         os._exit(0)
     return os.waitpid(child, 0)[1] == 0
+
+
+def give(folder: Path, user: User) -> None:
+    """Give a folder and all that is in it to the user that a node runs as, where that is another one of the system."""
+    if user.how == "other":
+        for inner, _, files in os.walk(folder):
+            for path in (inner, *(f"{inner}/{file}" for file in files)):
+                os.chown(path, user.uid, user.gid)

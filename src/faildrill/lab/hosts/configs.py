@@ -1,7 +1,6 @@
 """What each host of the lab finds in its folder: its programs, its services and their configuration."""
 
 import json
-import os
 import shlex
 import sys
 from pathlib import Path
@@ -83,10 +82,8 @@ def host(plan: HostsPlan, name: str) -> Recipe:
 
 def give(plan: HostsPlan, name: str) -> None:
     """Give the folder of a database host to the user that it runs as, where that is another one."""
-    if plan.is_shared and name in DATABASE_HOSTS:
-        for folder, _, files in os.walk(plan.folder(name)):
-            for path in (folder, *(os.path.join(folder, file) for file in files)):  # noqa: PTH118 - os.walk gives texts
-                os.chown(path, plan.postgres_user.uid, plan.postgres_user.gid)
+    if name in DATABASE_HOSTS:
+        users.give(plan.folder(name), plan.postgres_user)
 
 
 def _services(plan: HostsPlan, name: str) -> dict[str, dict[str, Any]]:

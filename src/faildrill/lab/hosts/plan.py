@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import ClassVar, Final
 
 from faildrill.lab.core.folders import Place
 from faildrill.lab.payments import plan
@@ -19,15 +19,7 @@ USER: Final = "drill"
 class HostsPlan(plan.Plan):
     """A lab of hosts to be."""
 
-    def folder(self, node: str) -> Path:
-        """Return a host's own folder; that of a database host is where the user that it runs as can reach it."""
-        base = self.place.run if self.is_shared and node in DATABASE_HOSTS else self.place.folder
-        return base / "nodes" / node
-
-    @property
-    def is_shared(self) -> bool:
-        """Whether the database hosts run as another user of this system."""
-        return self.postgres_user.how == "other"
+    DATABASES: ClassVar[tuple[str, ...]] = DATABASE_HOSTS
 
     @property
     def client_key(self) -> Path:

@@ -68,7 +68,7 @@ class HostsStaging(staging.Staging):
         await until(self.nodes[name], what, partial(look, name), staging.WITHIN)
 
     async def _databases(self, progress: staging.Progress) -> Identity:
-        await self._ready(PRIMARY, "a PostgreSQL that takes logins", lambda _: self._logs_in())
+        await self._ready(PRIMARY, "a PostgreSQL that takes logins", partial(schema.takes_standbys, self.plan))
         try:
             identity = await schema.create(self.plan, PRIMARY)
         except _FAILURES as error:
@@ -78,37 +78,9 @@ class HostsStaging(staging.Staging):
         progress(STANDBY)
         return identity
 
-    async def _logs_in(self) -> bool:
-        """Log in as the superuser, and give the standby a role to log in with."""
-        statement = f"CREATE ROLE replicator REPLICATION LOGIN PASSWORD '{self.plan.password('replicator')}'"
-        try:
-            await self._asked(statement)
-        except asyncpg.DuplicateObjectError:
-            return True
-        except (asyncpg.PostgresError, asyncpg.InterfaceError) as error:
-            raise ValueError(str(error)) from error
-        return True
-
     async def _streaming(self) -> bool:
         """Look whether the standby streams from the primary, and only it."""
-        rows = await self._asked("SELECT application_name FROM pg_stat_replication WHERE state = 'streaming'")
-        return [row[0] for row in rows] == [STANDBY]
-
-    async def _asked(self, statement: str) -> list[asyncpg.Record]:
-        connection = await asyncpg.connect(
-            host=LOOPBACK,
-            port=self.plan.port(PRIMARY),
-            user="postgres",
-            password=self.plan.password("postgres"),
-            database="postgres",
-            ssl=False,
-            timeout=2,
-        )
-        try:
-            rows: list[asyncpg.Record] = await connection.fetch(statement)
-        finally:
-            connection.terminate()
-        return rows
+        return await schema.standbys(self.plan, PRIMARY) == [STANDBY]
 
     async def _balanced(self) -> bool:
         socket = self.plan.place.run / "haproxy.sock"

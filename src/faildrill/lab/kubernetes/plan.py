@@ -79,11 +79,6 @@ class KubernetesPlan(HostsPlan):
         return self.pki / f"{account}.kubeconfig"
 
     @property
-    def truth(self) -> Path:
-        """What really happened, and when."""
-        return self.place.logs / "truth.jsonl"
-
-    @property
     def audit_log(self) -> Path:
         """Every request that the API server was sent, a line each."""
         return self.place.logs / "audit.log"

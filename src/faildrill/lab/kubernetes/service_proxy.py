@@ -18,9 +18,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from faildrill.lab.core.truth_log import TruthLog
 from faildrill.lab.kubernetes import addresses
 from faildrill.lab.kubernetes.api import LOST, Api, Refused
-from faildrill.lab.kubernetes.truth_log import TruthLog
 
 SLOTS: Final = 20
 """Endpoints that a Service can have."""

@@ -56,12 +56,7 @@ class KubernetesStaging(staging.Staging):
         """Start everything and wait until a payment goes through it; NotReady for the first part that isn't ready."""
         for link in self.links.values():
             await link.open()
-        everything = asyncio.gather(self._database_alone(progress), self._cluster(progress))
-        try:
-            identity, _ = await everything
-        except BaseException:  # also when cancelled or interrupted: nothing is started any more then
-            everything.cancel()
-            raise
+        identity = await staging.both(self._database_alone(progress), self._cluster(progress))
         await until(self.nodes[PROXY], "answer to a payment", self._pay, staging.WITHIN)
         progress("payment")
         return identity

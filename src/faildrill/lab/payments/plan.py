@@ -1,9 +1,10 @@
 """What one lab consists of: its nodes, their ports, their folders and passwords, before anything is started."""
 
 import secrets
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 from faildrill.lab.core import users, wheel_programs
 from faildrill.lab.core.folders import Place
@@ -28,11 +29,19 @@ class Plan:
     postgres_user: users.User
     uid: str
     """The random identity of this lab, which its marker row carries."""
+    ADDRESSES: ClassVar[Mapping[str, str]] = {}
+    """Of the nodes that have one of their own."""
+    DATABASES: ClassVar[tuple[str, ...]] = DATABASE_NODES
+    """The nodes that run as `postgres_user`."""
 
     @classmethod
     def of(cls, place: Place, **more: Any) -> Self:
         """Plan a lab: find the parts, choose the user of the database nodes, make up its identity."""
         return cls(place, wheel_programs.find(), Reservations(), users.for_postgres(), secrets.token_hex(8), **more)
+
+    def address(self, node: str) -> str:
+        """Return where a node listens."""
+        return self.ADDRESSES.get(node, LOOPBACK)
 
     def port(self, purpose: str) -> int:
         """Return the port for a purpose, e.g. `pg1`, `pg1 api`, `pg1 link`, `database`, `payments`."""
@@ -40,8 +49,13 @@ class Plan:
 
     def folder(self, node: str) -> Path:
         """Return a node's own folder; that of a database node is where the user that it runs as can reach it."""
-        base = self.place.run if self.postgres_user.how == "other" and node in DATABASE_NODES else self.place.folder
+        base = self.place.run if self.is_shared and node in self.DATABASES else self.place.folder
         return base / "nodes" / node
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether the database nodes run as another user of this system."""
+        return self.postgres_user.how == "other"
 
     @property
     def payments_url(self) -> str:
@@ -56,7 +70,12 @@ class Plan:
     @property
     def postgres_sockets(self) -> Path:
         """The folder of PostgreSQL's own sockets, writable for the user that it runs as."""
-        return self.place.run / "postgres" if self.postgres_user.how == "other" else self.place.run
+        return self.place.run / "postgres" if self.is_shared else self.place.run
+
+    @property
+    def truth(self) -> Path:
+        """What really happened, and when, where a part of the lab logs it."""
+        return self.place.logs / "truth.jsonl"
 
     def log(self, node: str) -> Path:
         """Return the file that a node's output goes to."""

@@ -4,7 +4,6 @@ from dataclasses import dataclass
 
 import asyncpg
 
-from faildrill.lab.core.port_reservations import LOOPBACK
 from faildrill.lab.payments.plan import DATABASE, Plan
 
 TABLES = """
@@ -55,6 +54,34 @@ async def takes_logins(plan: Plan, node: str) -> bool:
     return True
 
 
+async def takes_standbys(plan: Plan, node: str) -> bool:
+    """Log in on `node` as its superuser, and give standbys a role to log in with; ValueError when it isn't ready."""
+    statement = f"CREATE ROLE replicator REPLICATION LOGIN PASSWORD '{plan.password('replicator')}'"
+    try:
+        await asked(plan, node, statement)
+    except asyncpg.DuplicateObjectError:
+        return True
+    except (asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        raise ValueError(str(error)) from error
+    return True
+
+
+async def standbys(plan: Plan, node: str) -> list[str]:
+    """Return the names of the standbys that stream from `node`."""
+    rows = await asked(plan, node, "SELECT application_name FROM pg_stat_replication WHERE state = 'streaming'")
+    return [row[0] for row in rows]
+
+
+async def asked(plan: Plan, node: str, statement: str) -> list[asyncpg.Record]:
+    """Return what `node` answers its superuser; raises what asyncpg raises."""
+    connection = await _connect(plan, node, "postgres")
+    try:
+        rows: list[asyncpg.Record] = await connection.fetch(statement)
+    finally:
+        connection.terminate()
+    return rows
+
+
 async def create(plan: Plan, node: str) -> Identity:
     """Create everything on the primary `node`, once, as its superuser."""
     connection = await _connect(plan, node, "postgres")
@@ -80,7 +107,7 @@ async def create(plan: Plan, node: str) -> Identity:
 
 async def _connect(plan: Plan, node: str, database: str) -> asyncpg.Connection:
     return await asyncpg.connect(
-        host=LOOPBACK,
+        host=plan.address(node),
         port=plan.port(node),
         user="postgres",
         password=plan.password("postgres"),

@@ -4,10 +4,11 @@ import asyncio
 import os
 import secrets
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from functools import partial
 from http import HTTPStatus
 from pathlib import Path
+from typing import TypeVar
 
 from faildrill.errors import FaildrillError
 from faildrill.lab.core.facts import Facts
@@ -22,6 +23,7 @@ from faildrill.lab.payments.schema import Identity
 FIRST, SECOND = DATABASE_NODES
 WITHIN = 60.0
 """Seconds that any one part may take to become ready."""
+_Told = TypeVar("_Told")
 Progress = Callable[[str], None]
 """Told the name of each part as it becomes ready."""
 
@@ -59,12 +61,7 @@ class Staging:
         """
         for link in self.links.values():
             await link.open()
-        everything = asyncio.gather(self._database(progress), self._front(progress))
-        try:
-            identity, _ = await everything
-        except BaseException:  # also when cancelled or interrupted: nothing is started any more then
-            everything.cancel()
-            raise
+        identity = await both(self._database(progress), self._front(progress))
         await until(self.nodes["haproxy"], "answer to a payment", self._pay, WITHIN)
         progress("payment")
         return identity
@@ -143,6 +140,17 @@ class Staging:
         if status != HTTPStatus.CREATED:
             raise ValueError(f"{status} {content[:200]!r}")
         return True
+
+
+async def both(leading: Awaitable[_Told], other: Awaitable[object]) -> _Told:
+    """Bring two parts up at once, and return what the first one tells; when one fails, the other is given up."""
+    everything = asyncio.gather(leading, other)
+    try:
+        told, _ = await everything
+    except BaseException:  # also when cancelled or interrupted: nothing is started any more then
+        everything.cancel()
+        raise
+    return told
 
 
 def make(place: Place) -> Staging:

@@ -4,10 +4,10 @@ import asyncio
 import json
 from pathlib import Path
 
+from faildrill.lab.core.truth_log import TruthLog
 from faildrill.lab.kubernetes.api import Api
 from faildrill.lab.kubernetes.kubelet.node_record import RENEWED_EVERY, NodeRecord
 from faildrill.lab.kubernetes.kubelet.settings import Settings
-from faildrill.lab.kubernetes.truth_log import TruthLog
 from support.liars.kubernetes import Certificates, Liar, lying
 
 NODE = {"kind": "Node", "metadata": {"name": "node-a", "uid": "uid-a"}}

@@ -5,11 +5,11 @@ import os
 import sys
 from pathlib import Path
 
+from faildrill.lab.core.truth_log import TruthLog
 from faildrill.lab.kubernetes.api import Api
 from faildrill.lab.kubernetes.kubelet import node_record
 from faildrill.lab.kubernetes.kubelet.pods import Pods
 from faildrill.lab.kubernetes.kubelet.settings import Settings
-from faildrill.lab.kubernetes.truth_log import TruthLog
 
 
 async def serve(settings: Settings) -> None:

@@ -6,12 +6,12 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
+from faildrill.lab.core.truth_log import TruthLog
 from faildrill.lab.kubernetes import addresses
 from faildrill.lab.kubernetes.api import LOST, Api, Refused
 from faildrill.lab.kubernetes.kubelet import pod_spec, probing, timestamps, variables
 from faildrill.lab.kubernetes.kubelet.pod_process import PodProcess
 from faildrill.lab.kubernetes.kubelet.recipes import RECIPES, Given, Lacking
-from faildrill.lab.kubernetes.truth_log import TruthLog
 
 _FIRST_PAUSE: Final = 1.0
 _LONGEST_PAUSE: Final = 30.0

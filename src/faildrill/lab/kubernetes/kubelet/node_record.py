@@ -5,11 +5,11 @@ import platform
 from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
+from faildrill.lab.core.truth_log import TruthLog
 from faildrill.lab.kubernetes import addresses, programs
 from faildrill.lab.kubernetes.api import LOST, STRATEGIC, Api, Refused
 from faildrill.lab.kubernetes.kubelet import timestamps
 from faildrill.lab.kubernetes.kubelet.settings import Settings
-from faildrill.lab.kubernetes.truth_log import TruthLog
 
 RENEWED_EVERY: Final = 1.0
 """Seconds between two renewals of the Lease: a tenth of what a node is given; by default it is a fifth."""

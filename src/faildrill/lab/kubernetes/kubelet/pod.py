@@ -6,12 +6,12 @@ import sys
 from pathlib import Path
 from typing import Any, Final
 
+from faildrill.lab.core.truth_log import TruthLog
 from faildrill.lab.kubernetes import addresses
 from faildrill.lab.kubernetes.api import LOST, STRATEGIC, Api, Refused
 from faildrill.lab.kubernetes.kubelet import timestamps
 from faildrill.lab.kubernetes.kubelet.container import Container, Surroundings
 from faildrill.lab.kubernetes.kubelet.settings import Settings
-from faildrill.lab.kubernetes.truth_log import TruthLog
 
 _PAUSE: Final = 0.2
 _FORCED_GRACE: Final = 1.0

@@ -4,11 +4,11 @@ import asyncio
 from contextlib import suppress
 from typing import Any, Final
 
+from faildrill.lab.core.truth_log import TruthLog
 from faildrill.lab.kubernetes import addresses
 from faildrill.lab.kubernetes.api import LOST, Api, Refused
 from faildrill.lab.kubernetes.kubelet.pod import Pod
 from faildrill.lab.kubernetes.kubelet.settings import Settings
-from faildrill.lab.kubernetes.truth_log import TruthLog
 
 _PODS: Final = "/api/v1/pods"
 _PAUSE: Final = 0.2

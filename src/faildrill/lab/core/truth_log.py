@@ -1,6 +1,7 @@
-"""What really happened on the nodes and in the proxy, and when: the measure that drills are held against.
+"""What really happened in a lab, and when: the measure that drills are held against.
 
-One JSON object a line, `{"at": ns of CLOCK_MONOTONIC, "by": "node-a", "what": "ended", …}`; several processes append.
+One JSON object a line, `{"at": ns of CLOCK_MONOTONIC, "by": "node-a", "what": "ended", …}`, with the same moment as ns
+of the wall clock (`wall`) and since the boot, sleep included (`boot`); several processes append.
 """
 
 import json
@@ -18,5 +19,6 @@ class TruthLog:
 
     def note(self, what: str, **facts: object) -> None:
         """Write a line, whole, with the time of now."""
-        line = {"at": time.monotonic_ns(), "by": self._by, "what": what, **facts}
+        now = {"at": time.monotonic_ns(), "wall": time.time_ns(), "boot": time.clock_gettime_ns(time.CLOCK_BOOTTIME)}
+        line = {**now, "by": self._by, "what": what, **facts}
         os.write(self._file, json.dumps(line).encode() + b"\n")
