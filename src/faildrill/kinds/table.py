@@ -5,6 +5,8 @@ from typing import Final
 PROBES: Final = {
     "access_log.spread": "faildrill.adapters.access_log.spread:Spread",
     "ansible.playbook": "faildrill.adapters.ansible.look:Look",
+    "aws.redundancy": "faildrill.adapters.aws.probes:Redundancy",
+    "aws.writer": "faildrill.adapters.aws.probes:Writer",
     "command.look": "faildrill.adapters.command.program:Look",
     "dns.query": "faildrill.adapters.dns.query:Query",
     "haproxy.backends": "faildrill.adapters.haproxy.backends:Backends",
@@ -41,6 +43,7 @@ PROBES: Final = {
 
 ACTIONS: Final = {
     "ansible.playbook": "faildrill.adapters.ansible.playbook:Playbook",
+    "aws.aurora_failover": "faildrill.adapters.aws.aurora_failover:AuroraFailover",
     "command.run": "faildrill.adapters.command.program:Run",
     "haproxy.broken_file": "faildrill.adapters.haproxy.broken_file:BrokenFile",
     "haproxy.drain": "faildrill.adapters.haproxy.server_changes:Drain",
@@ -72,6 +75,7 @@ ACTIONS: Final = {
 
 GUARDS: Final = {
     "alertmanager.quiet": "faildrill.adapters.http.answers:Quiet",
+    "aws.identity": "faildrill.adapters.aws.identity:Identity",
     "command.agrees": "faildrill.adapters.file.guards:CommandAgrees",
     "command.younger": "faildrill.adapters.file.guards:CommandYounger",
     "file.absent": "faildrill.adapters.file.guards:Absent",
@@ -134,6 +138,7 @@ LOCKS: Final = {
 }
 
 CHECKS: Final = {
+    "aws.account": "faildrill.adapters.aws.checks:Reached",
     "clusters.nodes": "faildrill.adapters.postgres.checks:Nodes",
     "clusters.patroni": "faildrill.adapters.patroni.checks:Patroni",
     "databases.path": "faildrill.adapters.postgres.checks:UsersPath",
@@ -171,6 +176,7 @@ TARGETS: Final = {
     "redis": "faildrill.adapters.redis.target:Redis",
     "mariadb": "faildrill.adapters.mariadb.target:MariaDB",
     "kubernetes": "faildrill.adapters.kubernetes.target:Kubernetes",
+    "aws": "faildrill.adapters.aws.target:Account",
 }
 """By section of an environment, in the order in which they are told, the class of the targets in it."""
 

@@ -19,8 +19,8 @@ from importlib.util import find_spec, module_from_spec
 from types import ModuleType
 from typing import Any, Final
 
-HEAVY: Final = ("aiohttp", "asyncpg", "numpy")
-"""What takes long to import (40 to 200 ms) and most commands never use."""
+HEAVY: Final = ("aiohttp", "asyncpg", "boto3", "numpy")
+"""What takes long to import (40 to 300 ms) and most commands never use."""
 
 
 class _Unloaded(ModuleType):

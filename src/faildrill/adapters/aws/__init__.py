@@ -1,0 +1,1 @@
+"""AWS: clusters of Aurora, asked through the API of an account."""
