@@ -17,7 +17,7 @@ from faildrill.ports import Rate, Watcher
 from faildrill.probing.health import SampleWatch
 from faildrill.proofs.looks import Question
 from faildrill.record.samples import Files, Outcome, Recorder, Sample
-from faildrill.restoring.seams import PACE
+from faildrill.restoring.ground import PACE
 from unit.judging.runs import BOOT, probe
 
 PROBES: Final = 20
