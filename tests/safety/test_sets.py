@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from faildrill.cli import judge
+from faildrill.cli import judge, named_runs
 from faildrill.cli.main import cli
 from faildrill.errors import WrongUsage
 from faildrill.locking.dirty_marks import all_marks
@@ -190,7 +190,7 @@ def test_judging_and_reporting_a_set_again_gives_the_same_bytes(blinded: tuple[P
     assert CliRunner().invoke(judge.judge, [folder.name, "--reports", str(place.reports)]).exit_code == 0
     assert {name: (folder / name).read_bytes() for name in names} == before
     inner = next(folder.glob("run-2-*"))
-    assert judge.find(inner.name, place.reports) == inner
+    assert named_runs.find(inner.name, place.reports) == inner
 
 
 @pytest.mark.parametrize(
@@ -212,4 +212,4 @@ def test_what_a_drill_does_not_offer_is_refused_and_nothing_is_touched(
 
 def test_no_set_is_found_where_there_is_none(ground: Path) -> None:
     with pytest.raises(WrongUsage):
-        judge.find("last", ground)
+        named_runs.find("last", ground)

@@ -9,8 +9,8 @@ import click
 from faildrill.auditing import Audit, Grade, audit
 from faildrill.auditing.measured_detection import measured
 from faildrill.cli.environment_choice import environment
-from faildrill.cli.judge import find_one
-from faildrill.cli.options import seconds
+from faildrill.cli.named_runs import find_one
+from faildrill.cli.time_options import seconds
 from faildrill.errors import WrongUsage, reason
 from faildrill.reports import audit_text, sarif
 from faildrill.system import resolver

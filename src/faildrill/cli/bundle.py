@@ -6,9 +6,10 @@ from typing import Final
 
 import click
 
-from faildrill.cli.judge import find, is_set, runs_in
-from faildrill.cli.options import day
+from faildrill.cli.latest_run import is_set
+from faildrill.cli.named_runs import find, runs_in
 from faildrill.cli.past_runs import REPORTS
+from faildrill.cli.time_options import day
 from faildrill.errors import WrongUsage, reason
 from faildrill.reports.wording import plain
 

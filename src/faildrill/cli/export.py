@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from faildrill.cli.judge import FOLDER, find_one
+from faildrill.cli.named_runs import FOLDER, find_one
 from faildrill.errors import WrongUsage, reason
 from faildrill.judging.evidence import Evidence, gather
 from faildrill.record.samples.compact_file import write_compact

@@ -6,8 +6,8 @@ from typing import Any
 
 import click
 
-from faildrill.cli.options import day
 from faildrill.cli.past_runs import ALL, OUTPUT, REPORTS, indexed, tell_untold
+from faildrill.cli.time_options import day
 from faildrill.errors import WrongUsage
 from faildrill.history import run_comparison
 from faildrill.history.requirements import Row, rows

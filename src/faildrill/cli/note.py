@@ -9,8 +9,8 @@ import click
 import msgspec
 
 from faildrill import judging
-from faildrill.cli.judge import conclude, find_one
 from faildrill.cli.moments import Span, moment
+from faildrill.cli.named_runs import find_one
 from faildrill.cli.past_runs import OUTPUT, REPORTS
 from faildrill.clock import SystemClock
 from faildrill.errors import FaildrillError, WrongUsage
@@ -18,6 +18,7 @@ from faildrill.plain_text import LONGEST
 from faildrill.record import notes, timeline
 from faildrill.record.notes import Note, Sort, Standing
 from faildrill.record.timeline import Applying
+from faildrill.reports.run_files import conclude
 from faildrill.reports.wording import plain
 from faildrill.system import who
 

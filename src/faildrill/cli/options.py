@@ -1,25 +1,15 @@
 """What several commands take in the same way."""
 
-from datetime import date
 from typing import Final, Literal, get_args
 
 import click
 
-from faildrill import durations
 from faildrill.errors import WrongUsage
 from faildrill.ports.addresses import LAST_PORT
 from faildrill.secrets import Reference
 
 Moment = Literal["start", "abort", "hand", "end"]
 """Of a run: healthy, and faults are next · ended early · something is not put back · over and judged."""
-
-
-def seconds(_: click.Context, __: click.Parameter, given: str | None) -> float | None:
-    """Read an option that is a time, as in `5s`; click tells what is none."""
-    try:
-        return durations.parse(given) if given is not None else None
-    except ValueError as error:
-        raise click.BadParameter(str(error)) from error
 
 
 LISTEN: Final = "127.0.0.1:9766"
@@ -31,14 +21,6 @@ def address(given: str) -> tuple[str, int]:
     if not colon or not port.isdecimal() or int(port) > LAST_PORT:
         raise WrongUsage(f"{given!r} is no HOST:PORT to listen on, e.g. {LISTEN}")
     return host.strip("[]"), int(port)
-
-
-def day(_: click.Context, __: click.Parameter, given: str | None) -> str:
-    """Read an option that is a day, as in 2026-07-01; empty where it is not given."""
-    try:
-        return date.fromisoformat(given).isoformat() if given else ""
-    except ValueError as error:
-        raise click.BadParameter(f"{given!r} is no date: write it as 2026-07-01") from error
 
 
 def reference(_: click.Context, __: click.Parameter, given: str) -> Reference:

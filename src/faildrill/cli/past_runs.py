@@ -1,4 +1,4 @@
-"""`faildrill history`, `show`, `compare` and `prune`: the runs that were recorded, from their folders."""
+"""`faildrill history` and `prune`: all the runs that were recorded, from their index."""
 
 import contextlib
 import json
@@ -12,16 +12,14 @@ from typing import Final
 import click
 import msgspec
 
-from faildrill import judging
-from faildrill.cli.judge import FOLDER, find_one
-from faildrill.cli.options import seconds
+from faildrill.cli.named_runs import FOLDER
+from faildrill.cli.time_options import seconds
 from faildrill.clock import SystemClock
 from faildrill.errors import WrongUsage, reason
 from faildrill.history import run_comparison
 from faildrill.history.index import FILE, Index, opened
-from faildrill.history.last_proven import runbook_change
 from faildrill.history.retention import removable
-from faildrill.history.run_summary import RunSummary, Unread, summarize
+from faildrill.history.run_summary import RunSummary
 from faildrill.record import chain, notes
 from faildrill.reports.wording import count, plain
 from faildrill.system import who
@@ -90,7 +88,7 @@ def _json(index: Index, runs: list[RunSummary]) -> str:
 def _line(one: RunSummary, before: RunSummary | None) -> str:
     way = f" ({plain(one.way)})" if one.way else ""
     marked = f"  baseline: {plain(one.baseline.because, 80)}" if one.baseline else ""
-    if before is not None and runbook_change(one.runbook, one.runbook_digest, before):
+    if before is not None and run_comparison.runbook_change(one.runbook, one.runbook_digest, before):
         marked += "  another runbook than before"
     what = f"{plain(one.drill)}{way} in {plain(one.environment)}"
     return (
@@ -100,76 +98,6 @@ def _line(one: RunSummary, before: RunSummary | None) -> str:
 
 def _drills(index: Index) -> str:
     return ", ".join(dict.fromkeys(plain(drill) for drill, _, _ in index.series())) or "none"
-
-
-def summary_of(run: str, among: Path) -> RunSummary:
-    """Return the summary of a run, named as other commands name it; WrongUsage where it can't be told of."""
-    folder = find_one(run, among)
-    try:
-        return summarize(folder, folder.name)
-    except Unread as error:
-        raise WrongUsage(f"{folder}: {error}") from error
-
-
-@click.command()
-@click.argument("run")
-@REPORTS
-@OUTPUT
-def show(run: str, among: Path, output: str) -> None:
-    """Tell of one recorded RUN: its verdict, its outage, and how it was measured.
-
-    It is judged again from its files; where that gives another result than the one that is in its folder, this is said.
-    Nothing is written.
-    """
-    summary, folder = summary_of(run, among), find_one(run, among)
-    same = judging.encode(judging.judge(folder)) == (folder / judging.FILE).read_bytes()
-    if output == "json":
-        click.echo(json.dumps({**msgspec.to_builtins(summary), "replays": same}, indent=2))
-        return
-    rows = {
-        "run": summary.run,
-        "drill": f"{summary.drill}{f', {summary.way}' if summary.way else ''}",
-        "environment": summary.environment,
-        "started": summary.started,
-        "verdict": f"{summary.verdict.value}: {summary.because}",
-        "outage": f"{summary.probe}: {run_comparison.length(summary)}"
-        if summary.probe
-        else run_comparison.length(summary),
-        "runbook": (summary.runbook or "none")
-        + (f", text {summary.runbook_digest[:12]}" if summary.runbook_digest else ""),
-        **summary.conditions,
-        "version": summary.version,
-        "judged again": "the same, byte by byte" if same else f"NOT the same as {judging.FILE}: faildrill judge {run}",
-    }
-    if summary.baseline is not None:
-        rows["baseline"] = f"{summary.baseline.because}, says {summary.baseline.by} at {summary.baseline.at}"
-    width = max(map(len, rows))
-    for name, value in rows.items():
-        click.echo(f"{name:<{width}}  {plain(value, 400)}")
-
-
-@click.command()
-@click.argument("first")
-@click.argument("second")
-@REPORTS
-@OUTPUT
-def compare(first: str, second: str, among: Path, output: str) -> None:
-    """Say what differs between two recorded runs, and what their bounds prove of their outages.
-
-    Two runs never prove a change: that is for `faildrill trend`.
-    """
-    one, other = summary_of(first, among), summary_of(second, among)
-    rows, conclusion = run_comparison.differing(one, other), run_comparison.conclusion(one, other)
-    if output == "json":
-        differences = {row.what: [row.first, row.second] for row in rows}
-        click.echo(
-            json.dumps({"runs": [one.run, other.run], "differences": differences, "conclusion": conclusion}, indent=2)
-        )
-        return
-    width = max((len(row.what) for row in rows), default=0)
-    for row in rows:
-        click.echo(f"{row.what:<{width}}  {plain(row.first, 200)}\n{'':<{width}}  {plain(row.second, 200)}")
-    click.echo(conclusion)
 
 
 @click.command()

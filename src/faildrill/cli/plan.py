@@ -13,7 +13,7 @@ from faildrill.cli.environment_choice import environment
 from faildrill.cli.past_runs import REPORTS, indexed
 from faildrill.errors import ActionError, CannotSee, JournalError
 from faildrill.guarding import objections
-from faildrill.history.last_proven import runbook_change
+from faildrill.history.run_comparison import runbook_change
 from faildrill.history.run_summary import RunSummary
 from faildrill.judging.result import Verdict
 from faildrill.kinds import build

@@ -10,8 +10,8 @@ from typing import Any, Final
 import click
 
 from faildrill.cli.chosen_drills import drills_in
-from faildrill.cli.options import seconds
 from faildrill.cli.past_runs import OUTPUT, REPORTS, indexed, tell_untold
+from faildrill.cli.time_options import seconds
 from faildrill.history.last_proven import Cell, State, Wanted, cells, most_urgent, wanted
 from faildrill.loading import load_drill
 from faildrill.reports.wording import count, plain, shell

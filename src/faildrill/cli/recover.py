@@ -10,8 +10,8 @@ from typing import Final
 
 import click
 
-from faildrill.cli.options import seconds
 from faildrill.cli.settle import settled
+from faildrill.cli.time_options import seconds
 from faildrill.clock import SystemClock
 from faildrill.errors import FaildrillError, JournalDamaged, NoStateFolder, NotJudged, WrongUsage
 from faildrill.locking.dirty_marks import all_marks, is_marked
@@ -174,7 +174,7 @@ def _forget_ended() -> None:
 
 def _judged(folder: Path) -> str:
     """Judge a run and report it; return its verdict, or why nobody can judge it: that says nothing about the place."""
-    from faildrill.cli.judge import conclude
+    from faildrill.reports.run_files import conclude
 
     try:
         return conclude(folder).verdict

@@ -13,9 +13,10 @@ from faildrill.cli.announcer import Announcer, People, Subject, foretold
 from faildrill.cli.environment_choice import environment
 from faildrill.cli.live_display import Mode, show
 from faildrill.cli.one_run import Showing, drive, exit_code
-from faildrill.cli.options import NOTIFY, NOTIFY_AT, Moment, seconds
+from faildrill.cli.options import NOTIFY, NOTIFY_AT, Moment
 from faildrill.cli.set_run import Choice, How, asked, see_through
 from faildrill.cli.standard_output import unread
+from faildrill.cli.time_options import seconds
 from faildrill.clock import SystemClock
 from faildrill.errors import WrongUsage, reason
 from faildrill.judging import FILE

@@ -10,7 +10,8 @@ from typing import Final
 import click
 
 from faildrill import judging
-from faildrill.cli.judge import find, is_set, runs_in
+from faildrill.cli.latest_run import is_set
+from faildrill.cli.named_runs import find, runs_in
 from faildrill.cli.options import reference
 from faildrill.cli.past_runs import REPORTS
 from faildrill.errors import WrongUsage

@@ -1,4 +1,4 @@
-"""`faildrill trend` and `rebaseline`: whether outages became longer, and a person's word that it is explained."""
+"""`faildrill trend`: whether outages became longer, as far as their bounds prove it."""
 
 import json
 import sys
@@ -7,22 +7,18 @@ from pathlib import Path
 from typing import Any, Final
 
 import click
-import msgspec
 
 from faildrill.cli import notices
-from faildrill.cli.judge import find_one
 from faildrill.cli.options import NOTIFY
-from faildrill.cli.past_runs import OUTPUT, REPORTS, indexed, summary_of, tell_untold
-from faildrill.clock import SystemClock
+from faildrill.cli.past_runs import OUTPUT, REPORTS, indexed, tell_untold
 from faildrill.errors import WrongUsage, reason
 from faildrill.history import trend_page
 from faildrill.history.index import Index
-from faildrill.history.run_summary import BASELINE, Baseline
 from faildrill.history.trend import Level, Trend, together, weigh
 from faildrill.ports.notice import Notice
 from faildrill.reports.wording import plain
 from faildrill.secrets import Reference
-from faildrill.system import atomic_file, who
+from faildrill.system import atomic_file
 from faildrill.system.exit_codes import ExitCode
 
 _OF_EACH: Final = 365
@@ -131,27 +127,3 @@ def _plain(one: Trend) -> dict[str, Any]:
         "unmeasured": {run.run: run.unmeasured for run in one.runs if run.unmeasured},
         "seams": [{"run": seam.run.run, "because": seam.because} for seam in one.seams],
     }
-
-
-@click.command()
-@click.argument("run")
-@click.option("--because", required=True, help="What explains that outages are longer, or shorter, since this run.")
-@REPORTS
-def rebaseline(run: str, because: str, among: Path) -> None:
-    """Say that what changed by a RUN is explained: from it on, its length is the usual, and trends start there.
-
-    The word is kept in the run's folder with who gave it and when. It changes no verdict.
-    """
-    folder, summary = find_one(run, among), summary_of(run, among)
-    if summary.unmeasured:
-        raise WrongUsage(f"{summary.run} is no start of a baseline: {summary.unmeasured}")
-    if not because.strip():
-        raise WrongUsage("--because says nothing: write what explains the change")
-    word = Baseline(by=who.user(), at=SystemClock().wall(), because=because.strip())
-    try:
-        atomic_file.write(folder / BASELINE, msgspec.json.encode(word) + b"\n")
-    except OSError as error:
-        raise WrongUsage(f"{folder / BASELINE} can't be written: {reason(error)}") from error
-    click.echo(
-        f"the baseline of {plain(summary.drill)} in {plain(summary.environment)} starts with {plain(summary.run)}"
-    )

@@ -10,8 +10,8 @@ import click
 
 from faildrill import durations
 from faildrill.cli.environment_choice import environment
-from faildrill.cli.judge import find_one
-from faildrill.cli.options import seconds
+from faildrill.cli.named_runs import find_one
+from faildrill.cli.time_options import seconds
 from faildrill.reports.wording import plain
 from faildrill.system import redaction, resolver
 from faildrill.warranting import WITHIN, Warrant, hear, observers, recorded, weigh

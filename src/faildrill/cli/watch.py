@@ -7,7 +7,8 @@ from pathlib import Path
 import click
 
 from faildrill.cli.environment_choice import environment
-from faildrill.cli.options import LISTEN, NOTIFY, address, seconds
+from faildrill.cli.options import LISTEN, NOTIFY, address
+from faildrill.cli.time_options import seconds
 from faildrill.errors import WrongUsage
 from faildrill.model.environment import Environment
 from faildrill.reports.wording import count

@@ -14,7 +14,7 @@ from typing import Final
 
 import msgspec
 
-from faildrill.history.run_summary import Dated, RunSummary, Unread, summarize
+from faildrill.history.run_summary import Dated, RunSummary, Unread
 from faildrill.record import run_set
 
 FILE: Final = ".history.sqlite"
@@ -196,6 +196,8 @@ def _folders(within: Path) -> dict[str, int]:
 
 def _row(reports: Path, name: str, changed: int) -> tuple[object, ...]:
     """Read a folder: a run, a set of them, what can't be told of, or nothing of ours."""
+    from faildrill.history.summarized_folder import summarize  # noqa: PLC0415 - 0.2 s, and most times nothing is new
+
     folder = reports / name
     try:
         summary = summarize(folder, name)

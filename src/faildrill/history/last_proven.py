@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
+from faildrill.history.run_comparison import runbook_change
 from faildrill.history.run_summary import RunSummary
 from faildrill.judging.result import Verdict
 from faildrill.kinds import find
@@ -133,22 +134,6 @@ def _cell(asked: Wanted, last_of: LastOf, within: timedelta, now: datetime) -> C
     state = State.STALE if end < now else State.PROVEN
     because = f"proven on {proven.day} by {proven.run}, {'expired' if state is State.STALE else 'counts until'} {until}"
     return Cell(asked, state, because, proven, until)
-
-
-def runbook_change(cited: str, digest: str, proven: RunSummary) -> str:
-    """Say how the runbook that is cited differs from the one that a run was proven with; empty where it is the same.
-
-    Where nobody can read it now, and nobody could then, there is nothing that could differ.
-    """
-    if not cited or (cited, digest) == (proven.runbook, proven.runbook_digest):
-        return ""
-    if cited != proven.runbook:
-        return f"its runbook is {cited} now, and was {proven.runbook or 'none'} when {proven.run} proved it"
-    if not digest:
-        return f"its runbook {cited} can't be read any more, as it could when {proven.run} proved it"
-    if not proven.runbook_digest:
-        return f"nobody wrote down which text its runbook {cited} had when {proven.run} proved it"
-    return f"the text of its runbook {cited} changed since {proven.run} proved it on {proven.day}"
 
 
 def _kinds(kinds: Sequence[str]) -> str:

@@ -7,7 +7,6 @@ from faildrill import durations
 from faildrill.clock import nanoseconds
 from faildrill.history.comparability import differences
 from faildrill.history.run_summary import RunSummary
-from faildrill.judging.expectations.answers_to_findings import bounded
 
 
 @dataclass(frozen=True)
@@ -23,7 +22,7 @@ def length(run: RunSummary) -> str:
     """Say what is proven of the outage of a run."""
     if run.unmeasured:
         return f"none measured: {run.unmeasured}"
-    return bounded(nanoseconds(run.at_least), None if run.at_most is None else nanoseconds(run.at_most))
+    return durations.bounded(nanoseconds(run.at_least), None if run.at_most is None else nanoseconds(run.at_most))
 
 
 def differing(first: RunSummary, second: RunSummary) -> list[Difference]:
@@ -56,3 +55,19 @@ def _ordered(first: RunSummary, second: RunSummary) -> Iterator[str]:
         if shorter.at_most is not None and longer.at_least > shorter.at_most:
             by = durations.show(longer.at_least - shorter.at_most)
             yield f"the outage of the second run was surely {words}, by {by} at the least"
+
+
+def runbook_change(cited: str, digest: str, proven: RunSummary) -> str:
+    """Say how the runbook that is cited differs from the one that a run was proven with; empty where it is the same.
+
+    Where nobody can read it now, and nobody could then, there is nothing that could differ.
+    """
+    if not cited or (cited, digest) == (proven.runbook, proven.runbook_digest):
+        return ""
+    if cited != proven.runbook:
+        return f"its runbook is {cited} now, and was {proven.runbook or 'none'} when {proven.run} proved it"
+    if not digest:
+        return f"its runbook {cited} can't be read any more, as it could when {proven.run} proved it"
+    if not proven.runbook_digest:
+        return f"nobody wrote down which text its runbook {cited} had when {proven.run} proved it"
+    return f"the text of its runbook {cited} changed since {proven.run} proved it on {proven.day}"

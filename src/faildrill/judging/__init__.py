@@ -11,16 +11,8 @@ from pathlib import Path
 from typing import Final
 
 import msgspec
-from pydantic import ValidationError
 
-from faildrill.errors import FaildrillError
-from faildrill.judging import defects
-from faildrill.judging.evidence import Evidence, gather
-from faildrill.judging.result import Finding, Result, StepFigures, Verdict
-from faildrill.judging.verdict import decide
-from faildrill.kinds import build
-from faildrill.ports.target import KindUse
-from faildrill.record.timeline import RunEnded
+from faildrill.judging.result import Result
 from faildrill.system import atomic_file
 
 FILE: Final = "result.json"
@@ -32,49 +24,9 @@ def judge(folder: Path) -> Result:
     Raises WrongUsage when it holds no run, or none that can be read, JournalDamaged when its files are not what was
     written, NotJudged for a defect of ours.
     """
-    with defects.told(str(folder)):
-        return weigh(gather(folder))
+    from faildrill.judging import run_judgement  # noqa: PLC0415 - takes long to import, and most read results only
 
-
-def weigh(evidence: Evidence) -> Result:
-    """Weigh a run that is read."""
-    from faildrill.judging import run_findings, step_outcomes, story  # noqa: PLC0415 - a drill names expectations only
-    from faildrill.judging.numbers import headline_figures, probe_figures  # noqa: PLC0415 - the same
-
-    gone = step_outcomes.figures(evidence)
-    findings = [
-        *_expectations(evidence, gone, refused=run_findings.is_refused(evidence)),
-        *run_findings.findings(evidence, gone),
-    ]
-    decision, probes = decide(evidence, findings), probe_figures.figures(evidence)
-    first, start, end = evidence.first, evidence.entries[0], evidence.entries[-1]
-    return Result(
-        run=first.run,
-        drill=evidence.drill.name,
-        about=evidence.drill.about,
-        environment=first.environment,
-        identity=first.identity,
-        owner=evidence.drill.owner,
-        runbook=evidence.drill.runbook,
-        version=first.version,
-        host=first.host,
-        user=first.user,
-        started=start.wall,
-        ended=end.wall,
-        duration=evidence.since_start(end.at),
-        verdict=decision.verdict,
-        because=decision.because,
-        conclusive=decision.verdict.conclusive,
-        exit_code=decision.verdict.exit_code,
-        findings=findings,
-        decided_by=decision.number,
-        headline=headline_figures.headline(evidence, probes),
-        probes=probes,
-        steps=gone,
-        moments=story.moments(evidence),
-        phases=story.phases(evidence),
-        whole=evidence.whole and evidence.last(RunEnded) is not None,
-    )
+    return run_judgement.judge(folder)
 
 
 def encode(result: Result) -> bytes:
@@ -90,34 +42,3 @@ def write(folder: Path, result: Result) -> Path:
 def schema() -> dict[str, object]:
     """Return the JSON Schema of result.json."""
     return msgspec.json.schema(Result)
-
-
-def _expectations(evidence: Evidence, gone: list[StepFigures], *, refused: bool) -> list[Finding]:
-    idle = [step.name for step in gone if step.kind != "wait" and step.outcome != "done"]
-    findings = [finding for use in evidence.drill.expect for finding in _weighed(use, evidence, refused=refused)]
-    return [_gated(finding, idle) if finding.verdict is Verdict.PASSED else finding for finding in findings]
-
-
-def _weighed(use: KindUse, evidence: Evidence, *, refused: bool) -> list[Finding]:
-    """Weigh one expectation; one that can't be weighed is INCONCLUSIVE, never left out."""
-    claim = f"{use.kind} {', '.join(f'{name}: {value}' for name, value in use.params.items())}".strip()
-    because = "the drill was refused: nothing was done and nothing seen"
-    if not refused:
-        because = "it found nothing to weigh"
-        try:
-            with defects.told(use.kind):
-                judged: list[Finding] = build(use, "expectation").judge(evidence)
-        except (FaildrillError, ValidationError) as error:
-            because = f"it can't be weighed: {error}"
-        else:
-            if judged:
-                return judged
-    return [Finding(kind=use.kind, claim=claim, verdict=Verdict.INCONCLUSIVE, because=because)]
-
-
-def _gated(finding: Finding, idle: list[str]) -> Finding:
-    """Hold back what would pass in a drill that did not do what it says."""
-    if not idle:
-        return finding
-    because = f"{finding.because}; but that proves nothing, as no effect was seen of: {', '.join(idle)}"
-    return msgspec.structs.replace(finding, verdict=Verdict.INCONCLUSIVE, because=because)

@@ -11,12 +11,13 @@ from typing import Final, Literal
 import msgspec
 
 from faildrill.errors import FaildrillError, JournalDamaged, WrongUsage
-from faildrill.judging import defects, weigh
+from faildrill.judging import defects
 from faildrill.judging.evidence import Evidence, gather
 from faildrill.judging.expectations.answers_to_findings import count
 from faildrill.judging.expectations.never import Never
 from faildrill.judging.numbers.user_impact import LedgerTotals, UserImpact, impact, ledger_totals, limits, users
 from faildrill.judging.result import Finding, Headline, Record, Result, Verdict
+from faildrill.judging.run_judgement import weigh
 from faildrill.kinds import tells_writer, trait
 from faildrill.model.drill import Drill
 from faildrill.ports import ONLY_GROWS

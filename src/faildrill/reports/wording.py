@@ -6,7 +6,6 @@ from typing import Final
 
 from faildrill import durations
 from faildrill.clock import nanoseconds
-from faildrill.judging.expectations.answers_to_findings import bounded
 from faildrill.judging.result import Bounds, ProbeFigures, Verdict
 from faildrill.plain_text import LONGEST as LONGEST
 from faildrill.plain_text import lines as lines
@@ -51,8 +50,8 @@ def shell(text: str) -> str:
 def bounds(length: Bounds) -> str:
     """Say what is proven of a length, as findings say it: `at least 19.81 s, at most 19.86 s`, rounded outwards."""
     if length.at_most is None:
-        return f"{bounded(nanoseconds(length.at_least), None)}, and not over when the looking ended"
-    return bounded(nanoseconds(length.at_least), nanoseconds(length.at_most))
+        return f"{durations.bounded(nanoseconds(length.at_least), None)}, and not over when the looking ended"
+    return durations.bounded(nanoseconds(length.at_least), nanoseconds(length.at_most))
 
 
 def headline(length: Bounds) -> str:
@@ -61,7 +60,7 @@ def headline(length: Bounds) -> str:
     The likeliest one, where there is none the middle of the bounds, where there is no upper one `≥` the least.
     """
     if length.at_most is None:
-        return bounded(nanoseconds(length.at_least), None).replace("at least", "≥")
+        return durations.bounded(nanoseconds(length.at_least), None).replace("at least", "≥")
     return durations.show((length.at_least + length.at_most) / 2 if length.likely is None else length.likely)
 
 

@@ -9,7 +9,7 @@ import msgspec
 import numpy as np
 
 from faildrill import judging
-from faildrill.history.comparability import conditions
+from faildrill.history.run_conditions import conditions
 from faildrill.history.run_summary import RunSummary
 from faildrill.judging.numbers.interval_test import Floats
 from faildrill.judging.result import Bounds, Headline, Outage, Result, StepFigures, Verdict

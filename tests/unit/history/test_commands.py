@@ -8,7 +8,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from faildrill import judging
-from faildrill.cli import judge, trends
+from faildrill.cli import named_runs, trends
 from faildrill.cli.main import cli
 from faildrill.clock import SystemClock, boot_id
 from faildrill.history.index import opened
@@ -65,12 +65,12 @@ def test_of_very_many_the_last_run_is_the_one_that_ended_last_though_the_clock_w
         made.record(tmp_path, number, LENGTH)
     last = made.record(tmp_path, 0, LENGTH)
     now(last)
-    assert judge.find("last", tmp_path) != last, "nothing but the chain tells"
+    assert named_runs.find("last", tmp_path) != last, "nothing but the chain tells"
     begun = chain.Begun(run=last.name, drill=made.DRILL, environment="staging", start="")
     chain.append(tmp_path, begun, SystemClock())
     with (tmp_path / chain.FILE).open("ab") as file:
         file.write(b"torn")
-    assert judge.find("last", tmp_path) == last
+    assert named_runs.find("last", tmp_path) == last
 
 
 def test_a_chain_that_names_what_is_not_there_leads_nowhere(tmp_path: Path) -> None:
@@ -81,7 +81,7 @@ def test_a_chain_that_names_what_is_not_there_leads_nowhere(tmp_path: Path) -> N
     for name in (f"../{outside.name}", outside.name, "."):
         begun = chain.Begun(run=name, drill=made.DRILL, environment="staging", start="")
         chain.append(tmp_path / "reports", begun, SystemClock())
-    assert judge.find("last", tmp_path / "reports").name.endswith("-000045")
+    assert named_runs.find("last", tmp_path / "reports").name.endswith("-000045")
 
 
 def test_a_run_in_a_suite_is_found_by_its_id_among_very_many(tmp_path: Path) -> None:
@@ -89,8 +89,8 @@ def test_a_run_in_a_suite_is_found_by_its_id_among_very_many(tmp_path: Path) -> 
     (tmp_path / "suite" / run_set.FILE).touch()
     for number in range(10, 90):
         made.record(tmp_path, number, LENGTH)
-    assert judge.find("000007", tmp_path) == inner
-    assert judge.find("00002a", tmp_path).parent == tmp_path
+    assert named_runs.find("000007", tmp_path) == inner
+    assert named_runs.find("00002a", tmp_path).parent == tmp_path
 
 
 def test_a_drill_that_never_ran_is_told_with_those_that_did(called: Command) -> None:

@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from faildrill import judging
-from faildrill.history.comparability import conditions, differences
+from faildrill.history.comparability import differences
 from faildrill.history.index import FILE, opened
+from faildrill.history.run_conditions import conditions
 from faildrill.history.run_summary import RunSummary
 from faildrill.judging.result import Bounds, Verdict
 from faildrill.record import timeline

@@ -7,8 +7,9 @@ import pytest
 from click.testing import CliRunner
 
 from faildrill import judging
-from faildrill.cli import judge
+from faildrill.cli import judge, named_runs
 from faildrill.errors import WrongUsage
+from faildrill.reports import run_files
 from unit.reports import crash
 
 NAME = "20261122-103000-postgres-primary-crash-4f2a91c0"
@@ -76,7 +77,7 @@ def test_a_run_is_found_by_its_folder_its_id_and_as_the_last(run: Path) -> None:
     older.mkdir()
     crash.write(older)
     for name in (NAME, "4f2a91c0", "4f2a", "last", str(run)):
-        assert judge.find(name, run.parent) == run
+        assert named_runs.find(name, run.parent) == run
 
 
 @pytest.mark.parametrize("name", ["", "../" + NAME, "4f2b", "nothing", "/", "4f2a\x0091"])
@@ -85,13 +86,13 @@ def test_a_name_that_is_none_of_the_runs_names_nothing(name: str, run: Path) -> 
     older.mkdir()
     crash.write(older)
     with pytest.raises(WrongUsage):
-        judge.find(name, run.parent)
+        named_runs.find(name, run.parent)
 
 
 def test_an_unknown_run_is_answered_with_those_that_are_there(run: Path) -> None:
     with pytest.raises(WrongUsage, match=NAME):
-        judge.find("nothing", run.parent)
+        named_runs.find("nothing", run.parent)
 
 
 def test_conclude_returns_what_judging_says(run: Path) -> None:
-    assert judge.conclude(run) == judging.judge(run)
+    assert run_files.conclude(run) == judging.judge(run)

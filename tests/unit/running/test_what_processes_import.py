@@ -20,8 +20,6 @@ except SystemExit as end:
 
 
 HISTORY: Final = """
-from faildrill.system.lazy_imports import lazily
-lazily()
 import faildrill.cli.past_runs
 """
 
@@ -41,7 +39,7 @@ def _loaded(program: str) -> set[str]:
     ("program", "spared"),
     [
         (VALIDATE, {"jinja2", "numpy.linalg", "rich", "faildrill.lab.core.startup"}),
-        (HISTORY, {"jinja2", "numpy.linalg"}),
+        (HISTORY, {"jinja2", "numpy", "pydantic", "rich", "yaml"}),
         ("import faildrill.running.sentinel", {"asyncio", "click", "numpy", "pydantic", "rich", "yaml"}),
         ("import faildrill.running.runner", {"click", "importlib.metadata", "jinja2", "numpy", "rich", "yaml"}),
         ("import faildrill.probing.prober", {"click", "importlib.metadata", "numpy", "rich", "yaml"}),

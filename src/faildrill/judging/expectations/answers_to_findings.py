@@ -1,11 +1,9 @@
 """What every expectation shares: from three-valued answers to findings, and whether there is enough to go by."""
 
-import math
-from collections.abc import Callable
 from typing import Final, NamedTuple
 
 from faildrill import durations
-from faildrill.clock import NANOSECONDS, seconds
+from faildrill.clock import seconds
 from faildrill.judging.evidence import Evidence
 from faildrill.judging.numbers.tallies import Tally, first
 from faildrill.judging.outages.bounds import Stretch
@@ -19,10 +17,6 @@ _MOST_BLIND: Final = 0.5
 """The share of looks that may prove nothing before the probe counts as blind."""
 _BLIND: Final = (Outcome.BROKEN, Outcome.OPEN, Outcome.THROTTLED)
 """How looks end that came back without having proven anything."""
-_LONG: Final = 120.0
-"""Seconds from which on times are written in minutes."""
-_HOUR: Final = 3600.0
-"""Seconds from which on they are written without seconds."""
 _NICE: Final = (1, 2, 5)
 
 
@@ -169,25 +163,6 @@ def count(number: int, singular: str, plural: str = "") -> str:
     return f"{number} {singular if number == 1 else plural or singular + 's'}"
 
 
-def bounded(at_least: int, at_most: int | None) -> str:
-    """Write the bounds of a length of time (ns) for people: rounded outwards, fine enough to tell them apart."""
-    if at_most is None:
-        return f"at least {_rounded(at_least, at_least / 10, math.floor)}"
-    width = at_most - at_least
-    return f"at least {_rounded(at_least, width, math.floor)}, at most {_rounded(at_most, width, math.ceil)}"
-
-
-def _rounded(time: int, width: float, direction: Callable[[float], int]) -> str:
-    """Write a time with as many digits as tell it from one that is `width` away."""
-    duration = seconds(time)
-    if duration >= _LONG:
-        step = 60.0 if duration >= _HOUR else 1.0
-        return durations.show(direction(duration / step) * step)
-    scale, unit = (1.0, "s") if duration >= 1 else (1e3, "ms")
-    digits = min(max(math.ceil(-math.log10(max(width / NANOSECONDS, 1e-6) * scale)) + 1, 0), 3)
-    return f"{direction(round(duration * scale * 10**digits, 6)) / 10**digits:.{digits}f} {unit}"
-
-
 def lasted(one: Stretch) -> str:
     """Write how long an outage lasted: `at least 19.93 s, at most 20.03 s`."""
-    return bounded(one.at_least, one.at_most)
+    return durations.bounded(one.at_least, one.at_most)

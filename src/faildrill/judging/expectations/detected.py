@@ -11,7 +11,6 @@ from faildrill.clock import nanoseconds, seconds
 from faildrill.judging.evidence import Evidence
 from faildrill.judging.expectations.answers_to_findings import (
     Weighed,
-    bounded,
     broken,
     cannot_tell,
     count,
@@ -91,7 +90,8 @@ class Detected(Kind):
         answered = looks.sample(self.of, place).answered
         off = _last_sent(looks, lambda part: part.is_look & ~alarm(part) & (part.answered <= answered))
         since = max(step.began, off if off is not None else 0)
-        after = f"{bounded(max(since - step.effect, 0), answered - step.began)} after it: {self._words(looks, place)}"
+        passed = durations.bounded(max(since - step.effect, 0), answered - step.began)
+        after = f"{passed} after it: {self._words(looks, place)}"
         cited = f"sample:{self.of}:{evidence.number(self.of, place)}"
         limit = nanoseconds(self.within)
         # The latest it can have been, from the earliest that the step can have taken effect: within the limit

@@ -8,7 +8,7 @@ from faildrill import durations
 from faildrill.clock import nanoseconds
 from faildrill.judging import steady_moment
 from faildrill.judging.evidence import Evidence
-from faildrill.judging.expectations.answers_to_findings import Weighed, bounded, broken, cannot_tell, finding, holds
+from faildrill.judging.expectations.answers_to_findings import Weighed, broken, cannot_tell, finding, holds
 from faildrill.judging.result import Finding
 from faildrill.ports import Duration, Kind
 from faildrill.record.timeline import Entry, NotSteady
@@ -49,7 +49,7 @@ class SteadyAgain(Kind):
         because = f"steady {durations.show(seen.after)} after the last undo" if seen.after else "steady at once"
         if most <= nanoseconds(self.within):
             return holds(because, cited)
-        bounds = bounded(least, most)
+        bounds = durations.bounded(least, most)
         if least > nanoseconds(self.within):
             return broken(f"{because} ({bounds})", cited)
         return cannot_tell(f"steady {bounds} after the last undo: the limit lies between", _CLOSER, cited)
