@@ -153,6 +153,33 @@ def test_a_failover_goes_on_while_the_api_is_dead_and_the_api_knows_of_it_afterw
     assert lab.client("rds").describe_db_clusters()["DBClusters"][0]["DbClusterResourceId"] == before
 
 
+@pytest.mark.usefixtures("soaking")
+def test_a_service_that_is_killed_half_way_finishes_what_it_began(lab: AwsLab) -> None:
+    lab.settle(delays={"promotes": 2})
+    since = len(lab.told())
+    assert _ask(lab) == ""
+    lab.ended(since, "dropped")
+    lab.node("rds", op="signal", signal="KILL")
+    lab.node("rds", op="start")
+    happened = lab.ended(since)
+    assert "promoting" not in happened
+    assert "resumed" in happened
+    assert lab.state() == ("available", "au2")
+    assert lab.address() == lab.service.instances["au2"].address
+    assert lab.sql("au1", "SELECT pg_is_in_recovery()")
+
+
+@pytest.mark.usefixtures("soaking")
+def test_a_writer_that_is_killed_is_failed_over_without_being_asked(lab: AwsLab) -> None:
+    since = len(lab.told())
+    lab.node("au1", op="signal", signal="KILL")
+    happened = lab.ended(since)
+    assert "accepted" not in happened
+    assert happened[:2] == ["noticed", "began"]
+    assert lab.state() == ("available", "au2")
+    assert lab.sql("au1", "SELECT pg_is_in_recovery()")
+
+
 @pytest.mark.parametrize("when", ["before", "after"])
 @pytest.mark.parametrize(
     ("how", "seen"),

@@ -30,7 +30,7 @@ async def serve(settings: Settings) -> None:
 
     cluster.resume()
     await control.serve(Path(settings.socket), answer)
-    await asyncio.Event().wait()
+    await cluster.watch()
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """One cluster as its service has it: what it refuses, and the course of a failover."""
 
 import asyncio
+import math
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -18,6 +19,8 @@ WHOLE: Final = "whole"
 COURSES: Final = (WHOLE, "nothing", "abandons", "fails-back", "another")
 """What becomes of a failover that was accepted: all of it; nothing; it is begun and given up; it is followed by one
 back; the writer is started again and stays what it was, instead of the target."""
+_LOOK_EVERY: Final = 0.5
+"""Seconds between two looks at whether the writer runs."""
 _STARTED: Final = "Started {cross} AZ failover to DB instance: {target}"
 _COMPLETED: Final = "Completed failover to DB instance: {target}"
 _AGAIN: Final = "Promoting previous primary again: {target}"
@@ -63,6 +66,21 @@ class Cluster:
         if self._records.now.status != AVAILABLE:
             self._task = asyncio.create_task(self._resume())
 
+    async def watch(self) -> None:
+        """Fail over without being asked, as Aurora does, once the writer has not run for as long as that is noticed in."""
+        fell = math.inf
+        while True:
+            await asyncio.sleep(_LOOK_EVERY)
+            writer = self._records.now.writer
+            if not self._is_idle() or await self._instances.runs(writer):
+                fell = math.inf
+                continue
+            fell = min(fell, time.monotonic())
+            readers = await self._answering()
+            if readers and self._is_idle() and time.monotonic() - fell >= self.delays.notices:
+                self._truth.note("noticed", instance=writer)
+                self._task = asyncio.create_task(self._attempt(readers[0], WHOLE))
+
     def name_server(self, mode: str) -> None:
         """Set how the name server answers; FaildrillError where there is no such way."""
         if mode not in zone.MODES:
@@ -78,15 +96,19 @@ class Cluster:
             raise Refused("DBInstanceNotFound", f"DBInstance {target} not found.")
         if target == now.writer:
             raise Refused("InvalidDBInstanceState", f"DB instance {target} is already the writer of {cluster}")
-        answering = [
-            name for name in now.instances if name != now.writer and await self._instances.writes(name) is False
-        ]
+        answering = await self._answering()
         if not self._is_idle() or not answering:
             words = f"DB cluster {cluster} has no DB instance that is valid for failover in its state {now.status}"
             raise Refused("InvalidDBClusterStateFault", words)
         if target is not None and target not in answering:
             raise Refused("InvalidDBInstanceState", f"DB instance {target} is not available for failover")
         return target or answering[0]
+
+    async def _answering(self) -> list[str]:
+        """Return the readers that answer."""
+        now = self._records.now
+        readers = [name for name in now.instances if name != now.writer]
+        return [name for name in readers if await self._instances.writes(name) is False]
 
     def _is_idle(self) -> bool:
         return self._task is None or self._task.done()

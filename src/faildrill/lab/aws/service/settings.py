@@ -10,8 +10,10 @@ from faildrill.errors import FaildrillError
 
 @dataclass(frozen=True)
 class Delays:
-    """Seconds before each step of a failover, counted from the end of the one before; short unless they are set."""
+    """Seconds before each step of a failover, from the end of the one before; short unless they are set."""
 
+    notices: float = 1.0
+    """From the end of a writer that nobody asked to end, to a failover without being asked."""
     begins: float = 0.2
     """From the answer to the status `failing-over` and the event that it started."""
     drops: float = 0.8
