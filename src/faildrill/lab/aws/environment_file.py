@@ -9,6 +9,9 @@ from faildrill.lab.payments.schema import Identity
 
 _ACCOUNT: Final = "staging"
 """What drills call the account."""
+_EVERY: Final = {"every": "1s", "timeout": "3s"}
+_CALLS: Final = 20
+"""A second: the API is this machine's own."""
 
 
 def text(plan: AwsPlan, identity: Identity) -> str:
@@ -18,30 +21,36 @@ def text(plan: AwsPlan, identity: Identity) -> str:
         "about": f"An Aurora cluster of two PostgreSQL servers on this machine; lab {identity.uid}.",
         "drillable": True,
         "reaches": {"lab": {"lab.supervisor": {"socket": str(plan.place.control)}}},
+        "aws": {_ACCOUNT: _account(plan)},
         "databases": {name: _database(plan, name) for name in INSTANCES},
-        "identity": [host_identity(plan)],
+        "groups": {"instances": {"members": {name: _member(plan, name) for name in INSTANCES}}},
+        "identity": [{"aws.identity": {"aws": _ACCOUNT}}, host_identity(plan)],
+        "probes": {"redundancy": {"aws.redundancy": {"aws": _ACCOUNT, "cluster": CLUSTER}, **_EVERY}},
     }
     return yaml_text(content)
 
 
-def account_text(plan: AwsPlan) -> str:
-    """Return what an environment file says of the account, and of the database as users find it."""
+def users_text(plan: AwsPlan) -> str:
+    """Return where users find the database: at the name of the cluster, as the lab's own name server answers."""
     resolver = f"{plan.address(NAME_SERVER)}:{plan.port(NAME_SERVER)}"
-    account = {
+    return yaml_text({"databases": {"payments": {**_database(plan, plan.endpoint), "resolver": resolver}}})
+
+
+def _account(plan: AwsPlan) -> dict[str, Any]:
+    return {
         "account": plan.account,
         "region": REGION,
         "endpoint_url": plan.endpoint_url,
         "access_key_id": f"file:{plan.access_key_id_file}",
         "secret_access_key": f"file:{plan.secret_access_key_file}",
+        "calls_per_second": _CALLS,
         "tag": TAG,
         "db_clusters": [CLUSTER],
     }
-    content = {
-        "aws": {_ACCOUNT: account},
-        "databases": {"payments": {**_database(plan, plan.endpoint), "resolver": resolver, "resolve": "ttl"}},
-        "identity": [{"aws.identity": {"aws": _ACCOUNT}}],
-    }
-    return yaml_text(content)
+
+
+def _member(plan: AwsPlan, name: str) -> dict[str, str]:
+    return {"address": f"{plan.address(name)}:{plan.port(name)}", "reach": "lab"}
 
 
 def _database(plan: AwsPlan, name: str) -> dict[str, Any]:

@@ -85,9 +85,9 @@ class AwsPlan(plan.Plan):
         return self.place.folder / "zone.json"
 
     @property
-    def account_file(self) -> Path:
-        """What an environment file says of the account."""
-        return self.place.folder / "account.yaml"
+    def users_file(self) -> Path:
+        """Where users find the database."""
+        return self.place.folder / "users.yaml"
 
     @property
     def service_socket(self) -> Path:

@@ -24,6 +24,6 @@ def test_records_are_read_as_they_were_written_and_as_they_were_at_a_moment(tmp_
 
 def test_a_delay_that_there_is_not_or_that_is_none_is_refused() -> None:
     for changes in ({"nap": 1}, {"dns": -1}, {"dns": "1s"}):
-        with pytest.raises(FaildrillError, match="is no delay; there are begins, drops"):
+        with pytest.raises(FaildrillError, match="is no delay; there are notices, begins"):
             Delays().with_changes(changes)
     assert Delays().with_changes({"dns": 60}).dns == 60

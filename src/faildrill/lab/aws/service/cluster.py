@@ -67,7 +67,7 @@ class Cluster:
             self._task = asyncio.create_task(self._resume())
 
     async def watch(self) -> None:
-        """Fail over without being asked, as Aurora does, once the writer has not run for as long as that is noticed in."""
+        """Fail over without being asked, as Aurora does, once the writer has not run for as long as that takes."""
         fell = math.inf
         while True:
             await asyncio.sleep(_LOOK_EVERY)
