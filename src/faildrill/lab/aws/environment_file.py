@@ -2,7 +2,7 @@
 
 from typing import Any, Final
 
-from faildrill.lab.aws.plan import CLUSTER, INSTANCES, NAME_SERVER, REGION, TAG, AwsPlan
+from faildrill.lab.aws.plan import CLUSTER, INSTANCES, NAME_SERVER, OFFICE, REGION, TAG, AwsPlan
 from faildrill.lab.payments.environment_file import host_identity, yaml_text
 from faildrill.lab.payments.plan import DATABASE
 from faildrill.lab.payments.schema import Identity
@@ -31,9 +31,11 @@ def text(plan: AwsPlan, identity: Identity) -> str:
 
 
 def users_text(plan: AwsPlan) -> str:
-    """Return where users find the database: at the name of the cluster, as the lab's own name server answers."""
-    resolver = f"{plan.address(NAME_SERVER)}:{plan.port(NAME_SERVER)}"
-    return yaml_text({"databases": {"payments": {**_database(plan, plan.endpoint), "resolver": resolver}}})
+    """Return where users find the database: at the name of the cluster, by the lab's own name servers."""
+    database = _database(plan, plan.endpoint)
+    resolvers = {"payments": NAME_SERVER, "payments-office": OFFICE}
+    asked = {name: f"{plan.address(node)}:{plan.port(node)}" for name, node in resolvers.items()}
+    return yaml_text({"databases": {name: {**database, "resolver": address} for name, address in asked.items()}})
 
 
 def _account(plan: AwsPlan) -> dict[str, Any]:

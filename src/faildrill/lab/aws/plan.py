@@ -12,9 +12,11 @@ from faildrill.lab.payments import plan
 INSTANCES: Final = ("au1", "au2")
 FIRST, SECOND = INSTANCES
 NAME_SERVER: Final = "dns"
+OFFICE: Final = "dns-office"
+"""A resolver that keeps what it is told for longer than it may."""
 SERVICE: Final = "rds"
 API: Final = "aws"
-NODES: Final = (*INSTANCES, NAME_SERVER, SERVICE, API)
+NODES: Final = (*INSTANCES, NAME_SERVER, OFFICE, SERVICE, API)
 CLUSTER: Final = "payments"
 REGION: Final = "us-east-1"
 ZONES: Final = {FIRST: f"{REGION}a", SECOND: f"{REGION}b"}
@@ -22,6 +24,8 @@ TAG: Final = {"faildrill": "staging"}
 """What drills ask for before they touch anything."""
 TTL: Final = 5
 """Seconds for which a resolver may keep the address of the writer, as for Aurora."""
+KEPT: Final = 30
+"""Seconds for which the office's does."""
 _DIGITS: Final = 12
 """Of an account's number."""
 

@@ -15,8 +15,10 @@ from faildrill.lab.aws.plan import (
     CLUSTER,
     FIRST,
     INSTANCES,
+    KEPT,
     NAME_SERVER,
     NODES,
+    OFFICE,
     REGION,
     SECOND,
     SERVICE,
@@ -44,7 +46,7 @@ class AwsStaging(staging.Staging):
     def __init__(self, planned: AwsPlan) -> None:
         self.plan = planned
         recipes = [postgres.instance(planned, name) for name in INSTANCES]
-        recipes += [_name_server(planned), _service(planned), _api(planned)]
+        recipes += [_name_server(planned), _office(planned), _service(planned), _api(planned)]
         self.nodes = {recipe.name: Node(recipe) for recipe in recipes}
         self.links = {}
 
@@ -113,6 +115,11 @@ def make(place: Place) -> AwsStaging:
 def _name_server(plan: AwsPlan) -> Recipe:
     arguments = [plan.address(NAME_SERVER), str(plan.port(NAME_SERVER)), str(plan.zone)]
     return _recipe(plan, NAME_SERVER, ["faildrill.lab.aws.name_server", *arguments])
+
+
+def _office(plan: AwsPlan) -> Recipe:
+    arguments = [plan.address(OFFICE), str(plan.port(OFFICE)), str(plan.zone), str(KEPT)]
+    return _recipe(plan, OFFICE, ["faildrill.lab.aws.name_server", *arguments])
 
 
 def _service(plan: AwsPlan) -> Recipe:

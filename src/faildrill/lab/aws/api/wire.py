@@ -63,7 +63,7 @@ INSTEAD: Final[dict[str, Answer]] = {
 def send(connection: socket.socket, answer: Answer, how: str) -> None:
     """Send an answer as it is, or what is sent instead; a client that has gone away is no error."""
     with suppress(OSError):
-        _WAYS.get(how, _whole)(connection, INSTEAD.get(how, answer))
+        WAYS.get(how, _whole)(connection, INSTEAD.get(how, answer))
 
 
 def _whole(connection: socket.socket, answer: Answer) -> None:
@@ -102,7 +102,7 @@ def _endless(connection: socket.socket, answer: Answer) -> None:
         time.sleep(0.05)
 
 
-_WAYS: Final[dict[str, Callable[[socket.socket, Answer], None]]] = {
+WAYS: Final[dict[str, Callable[[socket.socket, Answer], None]]] = {
     "reset": _reset,
     "closed": _closed,
     "silent": _silent,
@@ -110,3 +110,4 @@ _WAYS: Final[dict[str, Callable[[socket.socket, Answer], None]]] = {
     "half": _half,
     "endless": _endless,
 }
+"""How else an answer is sent than whole."""
