@@ -10,9 +10,11 @@ from typing import ClassVar
 from urllib.parse import quote
 
 from faildrill.errors import ActionFailed
-from faildrill.ports import Captured, Given, Kind, Observed, Preview, Seen, Told
+from faildrill.ports import Captured, Checked, Given, Kind, Observed, Preview, Seen, Told
 from faildrill.record.samples import Outcome
 from faildrill.secrets import Reference
+from faildrill.standards import Settings, SettingsRead
+from faildrill.standards.settings import Backend, Server
 
 
 class _Leaks(Kind):
@@ -88,6 +90,11 @@ class Act(_Leaks):
         del before, given
         return Observed(holds=True, because=f"back: {self.said()}")
 
+    async def rights(self, given: Given) -> list[Checked]:
+        """Miss one, and say too much of it."""
+        del given
+        return [Checked("right", ok=False, told=self.said(), remedy=self.said())]
+
     async def preview(self, given: Given) -> Preview:
         """Say too much."""
         del given
@@ -138,3 +145,13 @@ class Refuses(_Leaks):
         del given
         self.shout()
         return Told(proved=[self.said()])
+
+
+class Board(_Leaks):
+    """Reads settings that hold the secret: a server is called by it, and weighs nothing."""
+
+    async def settings(self, given: Given) -> SettingsRead:
+        """Tell it as who was asked, and in what was read."""
+        del given
+        backend = Backend(servers={self.said(): Server(weight=1), "other": Server(weight=200)}, algorithm="roundrobin")
+        return SettingsRead(self.said(), Settings(backends={self.said(): backend}))

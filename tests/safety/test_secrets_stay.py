@@ -15,7 +15,7 @@ from faildrill.record.timeline import FILE, ApplyFailed, Applying, entries
 
 CANARY = "c4n&ry/ö'\"7 Zq%"
 """Needs an escape in a URL, in JSON and in Python."""
-PASSED, REFUSED, INCONCLUSIVE, UNSAFE = 0, 3, 4, 6
+PASSED, WRONG, REFUSED, INCONCLUSIVE, UNSAFE = 0, 1, 3, 4, 6
 
 DRILL = """
 drill: leaking
@@ -59,7 +59,7 @@ def _python_with_the_kinds(folder: Path) -> Path:
     info = packages / "leaking-1.0.dist-info"
     info.mkdir()
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: leaking\nVersion: 1.0\n")
-    names = {"look": "Look", "broken": "Broken", "act": "Act", "echo": "Echo", "refuses": "Refuses"}
+    names = {"look": "Look", "broken": "Broken", "act": "Act", "echo": "Echo", "refuses": "Refuses", "board": "Board"}
     points = "".join(f"leaking.{name} = leaking:{one}\n" for name, one in names.items())
     (info / "entry_points.txt").write_text(f"[faildrill.kinds]\n{points}")
     return folder / "bin" / "python"
@@ -152,6 +152,22 @@ def test_a_state_to_go_back_to_with_a_secret_in_it_is_not_written_down_and_nothi
 def test_plan_prints_no_secret(place: Place, objects: str) -> None:
     assert place.run("plan", objects=objects) == (REFUSED if objects == "true" else 0)
     assert "•••" in (place.folder / "printed").read_text()
+    assert place.leaks() == {}
+
+
+@pytest.mark.parametrize("output", ["text", "json"])
+def test_doctor_prints_no_secret(place: Place, output: str) -> None:
+    assert place.run("doctor", "-o", output, objects="true") == WRONG
+    assert "•••" in (place.folder / "printed").read_text()
+    assert place.leaks() == {}
+
+
+def test_audit_prints_and_writes_no_secret(place: Place) -> None:
+    settings = 'settings: {board: {leaking.board: {secret: "env:CANARY"}}}'
+    (place.folder / "place.yaml").write_text(PLACE.format(objects="false", more=settings, known="env:CANARY"))
+    files = [word for name in ("json", "junit", "sarif") for word in (f"--{name}", name)]
+    assert place.call("audit", "place.yaml", *files, CANARY=CANARY) == INCONCLUSIVE
+    assert all("•••" in (place.folder / name).read_text() for name in ("printed", "json", "sarif"))
     assert place.leaks() == {}
 
 

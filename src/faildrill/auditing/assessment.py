@@ -15,6 +15,7 @@ from faildrill.kinds import build
 from faildrill.kinds.call_context import CallContext
 from faildrill.model.environment import Environment
 from faildrill.standards import PutsRight, ReadsSettings, Settings, SettingsRead, Standard, differences
+from faildrill.system import redaction
 
 WITHIN: Final = 10.0
 """Seconds that reading one place may take."""
@@ -38,12 +39,38 @@ async def audit(environment: Environment, objective: float | None = None, within
         _weighed(name, reader, reading, environment.standards.get(name), objective)
         for name, reader, reading in zip(names, readers, readings, strict=True)
     ]
-    return Audit(
+    found = Audit(
         environment.name,
         datetime.now(UTC).isoformat(timespec="seconds"),
         [looked_at for audited, _, _ in assessed for looked_at in audited],
         [*(remark for _, some, _ in assessed for remark in some), *_unused(environment)],
         [detection for _, _, some in assessed for detection in some],
+    )
+    return _without_secrets(found)
+
+
+def _without_secrets(found: Audit) -> Audit:
+    """Clean what was read of what this process knows to be secret, before any format escapes it anew."""
+    clean = redaction.clean
+    return found._replace(
+        audited=[audited._replace(source=clean(audited.source)) for audited in found.audited],
+        remarks=[
+            remark._replace(
+                what=clean(remark.what),
+                why=clean(remark.why),
+                remedy=clean(remark.remedy),
+                standard=clean(remark.standard),
+                live=clean(remark.live),
+                path=redaction.clean_all(remark.path),
+            )
+            for remark in found.remarks
+        ],
+        detections=[
+            detection._replace(
+                of=clean(detection.of), formula=clean(detection.formula), standing=clean(detection.standing)
+            )
+            for detection in found.detections
+        ],
     )
 
 

@@ -16,7 +16,7 @@ from faildrill.loading import load_drill
 from faildrill.model.drill import Drill
 from faildrill.model.environment import Environment
 from faildrill.ports import Checked
-from faildrill.system import bounded_read, resolver
+from faildrill.system import bounded_read, redaction, resolver
 from faildrill.system.exit_codes import ExitCode
 
 _DRILL: Final = re.compile(rb"^drill[ \t]*:", re.MULTILINE)
@@ -73,7 +73,9 @@ async def _looking(place: Environment, reports: Path, drill: Drill | None) -> As
 
 async def _found(looking: AsyncIterator[Checked], *, tell: bool) -> list[Checked]:
     answers: list[Checked] = []
-    async for checked in looking:
+    async for told in looking:
+        # Before JSON escapes it anew: what a kind says may hold a secret in some spelling already.
+        checked = Checked(redaction.clean(told.what), told.ok, redaction.clean(told.told), redaction.clean(told.remedy))
         answers.append(checked)
         if tell:
             mark = click.style("ok   ", fg="green") if checked.ok else click.style("WRONG", fg="red", bold=True)

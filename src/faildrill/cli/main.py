@@ -145,7 +145,7 @@ def main() -> None:
     sys.stdout = sys.stdout or _nowhere()
     sys.stderr = cast("TextIO", Unheeded(sys.stderr or _nowhere()))
     sys.stderr = cast("TextIO", redaction.Stream(cast("TextIO", plain_text.Stream(sys.stderr))))
-    sys.stdout = cast("TextIO", plain_text.Stream(sys.stdout))
+    sys.stdout = cast("TextIO", redaction.Stream(cast("TextIO", plain_text.Stream(sys.stdout))))
     lazily()
     without_plugins()
     try:

@@ -98,7 +98,10 @@ def _base64(raw: bytes) -> set[str]:
 
 
 class Stream:
-    """A stream of text that secrets don't pass: cleans whole lines, as a value may come in parts."""
+    """A stream of text that secrets don't pass: cleans whole lines, as a value may come in parts.
+
+    Until a value is learnt everything passes as it comes.
+    """
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
@@ -106,6 +109,9 @@ class Stream:
 
     def write(self, text: str) -> int:
         """Write the whole lines that there are by now."""
+        if not _patterns and not self._begun:
+            self._stream.write(text)
+            return len(text)
         # Whole lines only: a value that is written in two parts is in none of them.
         whole, newline, self._begun = (self._begun + text).rpartition("\n")
         if newline:
