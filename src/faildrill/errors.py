@@ -7,6 +7,7 @@ FaildrillError
 ├── Objection            a guard refuses: nothing was touched (exit 3)
 ├── ActionError          a step's action
 │   ├── ActionRefused    the target said no, provably before anything changed
+│   │   └── NotStarted       the program that does it can't be started
 │   ├── ActionFailed     it broke; what it did until then is put back and looked at
 │   │   └── ActedElsewhere   something else took the call than what was looked at: it isn't put back
 │   └── OutcomeUnknown   sent, and the answer leaves open whether it happened: observe, never call again

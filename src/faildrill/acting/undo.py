@@ -163,10 +163,10 @@ class _Undo:
         self._timeline = timeline
         self._by = by
         self.changed: set[str] = set()
-        """Those in the picture that steps of the run have changed."""
+        """What steps of the run have changed of all that the picture shows: it need not be as before."""
         self.was_refused = False
         self.is_watched = False
-        """Whether it may come yet, so that it is not told to be put back before that is over."""
+        """Whether its effect may still come: until that time is over nothing says that it is put back."""
         self.lost_to: Intended | None = None
         """The earlier step during whose undo it stopped being as it was put back."""
         self._back_as = ""

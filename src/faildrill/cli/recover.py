@@ -23,7 +23,6 @@ from faildrill.restoring.salvage import home, is_altered, remembered, unseen
 from faildrill.system import resolver, who
 from faildrill.system.exit_codes import ExitCode, unless_unsafe, worst
 
-"""How the recovery of one run can end, the worst last."""
 _RESULT: Final = "result.json"
 _JUST_LAID_OUT: Final = 3600.0
 """Seconds for which nobody need be at a run that is laid out."""

@@ -20,7 +20,7 @@ class Baseline(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Dated(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """Of one run what tells whether it may go: of a hundred thousand no more is read."""
+    """What decides whether a run may be removed; no more is read of each of a hundred thousand runs."""
 
     folder: str
     """From the folder of the reports."""

@@ -3,8 +3,8 @@
     judge(folder) -> Result      read the timeline and the samples, and weigh them
     write(folder, result)        leave result.json beside them
 
-The order is: what the engine did (`engine`), then what the drill expects (one class of kind in one file each), then
-the verdict, the worst of all findings. No expectation passes in a run whose steps did not all take effect.
+The order is: what the engine did (`run_findings`), then what the drill expects (one class of kind in one file each),
+then the verdict, the worst of all findings. No expectation passes in a run whose steps did not all take effect.
 """
 
 from pathlib import Path

@@ -37,10 +37,10 @@ def findings(evidence: Evidence, steps: list[StepFigures]) -> list[Finding]:
         *_refusals(evidence),
         *_unproven(evidence),
         *_endings(evidence),
-        *_emptiness(evidence),
+        *_empty_drill(evidence),
         *_probers(evidence),
         *(() if is_refused(evidence) else load_rate.findings(evidence)),
-        *(_deed(evidence, declared, step) for declared, step in zip(evidence.steps, steps, strict=True)),
+        *(_step_taken(evidence, declared, step) for declared, step in zip(evidence.steps, steps, strict=True)),
         *(finding for step in steps for finding in _effect(step)),
         *(finding for step in steps for finding in _undo(evidence, step)),
         *_steadiness(evidence),
@@ -89,7 +89,7 @@ def _endings(evidence: Evidence) -> Iterator[Finding]:
         yield _finding("run", "the timeline is whole", Verdict.ABORTED, because, evidence.entries[-1])
 
 
-def _emptiness(evidence: Evidence) -> Iterator[Finding]:
+def _empty_drill(evidence: Evidence) -> Iterator[Finding]:
     if not evidence.drill.expect:
         because = "a drill that expects nothing proves nothing"
         yield _finding("run", "the drill expects something", Verdict.INCONCLUSIVE, because)
@@ -105,7 +105,7 @@ def _probers(evidence: Evidence) -> Iterator[Finding]:
             yield _finding("run", "the probers look until the end", Verdict.INCONCLUSIVE, because, entry)
 
 
-def _deed(evidence: Evidence, declared: Step | Wait, step: StepFigures) -> Finding:
+def _step_taken(evidence: Evidence, declared: Step | Wait, step: StepFigures) -> Finding:
     cited = [evidence.begun[step.id]] if step.id in evidence.begun else []
     if isinstance(declared, Wait):
         claim = f"{step.name}: met within {durations.show(declared.within)}"
@@ -141,15 +141,15 @@ def _undo(evidence: Evidence, step: StepFigures) -> Iterator[Finding]:
         verdict = Verdict.PASSED if step.left_by == "drill" else Verdict.UNSAFE
     advice = _ADVICE.get(verdict, "")
     ends = [entry for entry in evidence.entries if isinstance(entry.what, UNDO_ENDS) and entry.what.step == step.id]
-    doubts = _doubts(ends[-1].what) if ends else []
+    doubts = _undo_doubts(ends[-1].what) if ends else []
     if doubts and verdict is Verdict.PASSED:  # what is not put back stays the worse of the two
         verdict, advice = Verdict.INCONCLUSIVE, ""
     finding = _finding("undo", claim, verdict, "; ".join([step.undo_because, *doubts]), *ends[-1:])
     yield msgspec.structs.replace(finding, advice=advice)
 
 
-def _doubts(ended: AnyEvent) -> list[str]:
-    """Tell what a step that is put back proves nothing for, though all is as before."""
+def _undo_doubts(ended: AnyEvent) -> list[str]:
+    """Say why a run proves nothing though a step was put back: it was undone too often, or not compared before."""
     if not isinstance(ended, UndoVerified):
         return []
     again = [f"it was put back {ended.times} times, and asked for once"] if ended.times > 1 else []

@@ -39,8 +39,8 @@ else:
         )
 
     def _library() -> ctypes.CDLL:
-        # Asked for by name: of whatever is loaded, what fakes the time of a process comes first, and takes our moments
-        # for some of the wall clock.
+        # By its own name, not of all that is loaded: a library that fakes the time of a process (libfaketime) stands
+        # before it there, and takes our moments for those of the wall clock.
         with contextlib.suppress(OSError):
             return ctypes.CDLL("libc.so.6", use_errno=True)
         return ctypes.CDLL(None, use_errno=True)

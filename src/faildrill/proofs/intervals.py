@@ -1,4 +1,6 @@
-"""What looks prove, each by itself: intervals that hold a moment of life or of darkness. See `bounds` for the rules.
+"""What looks prove, each by itself: intervals that hold a moment of life or of darkness.
+
+The rules are those of `proofs.looks`; `judging.outages.bounds` makes outages of the intervals.
 
 Looks are gone through in blocks that fit a processor's cache. Where nothing dark is near, only the first and the last
 life of a block are kept, with the longest time that passed between two lives of it: nothing that is asked of the
@@ -32,7 +34,8 @@ class Life(NamedTuple):
     reach: Integers
     """For each, the largest right end of it and all before."""
     gap: Integers
-    """For each, the longest time from one left end to the next `by`, of all pairs since the one before it here."""
+    """For each, the longest time without proven life since the one kept before it: from a left end to the next `by`,
+    also between the lives that are left out."""
 
 
 class Dark(NamedTuple):

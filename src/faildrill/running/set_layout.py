@@ -38,7 +38,7 @@ class Wanted:
 
     @property
     def is_blinded(self) -> bool:
-        """Whoever sits before it must not know which cause it is."""
+        """Whether people practise on it, and must not be told which of the causes it is."""
         return self.sort == "twins"
 
 
@@ -53,7 +53,7 @@ class LaidOut:
 
 
 def new_folder(reports: Path, name: str, clock: Clock) -> Path:
-    """Make the folder of a set, named by the time and so; OSError where that can't be."""
+    """Make the folder of a set, named by the time, by `name` and at random; OSError where that can't be."""
     reports.mkdir(parents=True, exist_ok=True)
     stamp = re.sub(r"[-:]|\.\d+", "", clock.wall())
     folder = reports / f"{stamp}-{name}-{secrets.token_hex(3)}"

@@ -25,7 +25,7 @@ _SHOWN: Final = 80
 _AGAIN: Final = 0.1
 """Seconds between two looks: an HAProxy that reloads takes connections with its former worker for a moment."""
 _CONNECTIONS: Final = 16
-"""So many connections that all reach one of two which share an address: once in 65,536 times."""
+"""Connections that are made: if two HAProxy shared the address, all of them would reach ours once in 65,536 times."""
 _LET_IN: Final = 0.2
 """Seconds that a connection may take to be listed."""
 Address = Annotated[str, Field(pattern=r"^\S+:\d{1,5}$")]
@@ -75,7 +75,7 @@ class Identity(Kind):
                     answers.differs.append(self._other(info.get("description", "")))
                     return answers
                 for address in self.listens:
-                    place, words = await self._met(address)
+                    place, words = await self._met_by_users(address)
                     answers[place].append(f"{name} {words}")
                 await self._its_master(answers)
         except _NotHAProxy as error:
@@ -103,10 +103,11 @@ class Identity(Kind):
             f"drilled, write `description {self.says}` into its `global` section, and reload it"
         )
 
-    async def _met(self, address: str) -> tuple[int, str]:
-        """Return where in what is told it belongs whether users meet it there, and the words for it.
+    async def _met_by_users(self, address: str) -> tuple[int, str]:
+        """Tell whether users meet it at an address: 0 where they do, 1 where another one answers, 2 where it is unseen.
 
-        Whoever saw a stranger once looks on for a moment, and believes that it is gone when it is so twice in a row.
+        With the words for it. Where another one was seen it is looked for again for a second, as during a reload: it is
+        gone when it is not seen twice in a row.
         """
         deadline, needed = asyncio.get_running_loop().time() + 1.0, 1
         while True:

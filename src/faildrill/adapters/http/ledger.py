@@ -80,8 +80,8 @@ class Ledger(Bookkeeping[_Anew]):
     - *acknowledged*: a good status and, if `values` are given, these values; only these are good looks.
     - *rejected*: a 4xx other than 408, 409 and 425, an answer that contains `unwritten` (whatever its status), or no
       connection, so that nothing was sent.
-    - *unknown*: everything else, such as an answer that says both, one without the `values`, or a mere promise (202,
-      207).
+    - *unknown*: everything else, such as an answer that acknowledges and rejects at once, a good status without the
+      `values`, or a mere promise (202, 207).
 
     Every write has a key of its own, which replaces `{key}` in the URL, a header or the JSON. With `tries` an unknown
     write is sent again with the same key, as a careful client does: an endpoint that is not idempotent then charges

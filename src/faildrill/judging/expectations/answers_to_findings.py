@@ -67,10 +67,10 @@ def finding(kind: str, claim: str, weighed: Weighed) -> Finding:
 
 
 def lack(evidence: Evidence, probe: str, *, weighs_skipped: bool = False) -> Weighed | None:
-    """Say why nothing good can be concluded from a probe, or None: there is enough to go by.
+    """Say why a probe looked too little for a claim to pass by it, or None where its looks are enough.
 
-    What its looks prove broken is broken all the same. `weighs_skipped`: the expectation itself counts what may
-    have happened while looks were skipped, so that they are no lack.
+    A claim that they prove broken is broken all the same. `weighs_skipped`: the expectation itself counts what may have
+    happened where looks were skipped, so skipped looks are not too few.
     """
     tallied = evidence.tally(probe)
     if not tallied.looks:
