@@ -1,4 +1,7 @@
-"""A request of aiohttp that is sent once: left to itself it repeats GET, PUT and DELETE whose answer was lost."""
+"""A request of aiohttp that is sent once: left to itself it repeats GET, PUT and DELETE whose answer was lost.
+
+Every request that changes something passes `Once`, whatever its verb: which verbs are repeated is the library's to say.
+"""
 
 from typing import TYPE_CHECKING
 

@@ -10,6 +10,7 @@ from faildrill.errors import reason
 from faildrill.ports.run_trace import Annotation
 from faildrill.secrets import Reference
 from faildrill.system import redaction
+from faildrill.toolkit.single_request import Once
 
 _WITHIN: Final = aiohttp.ClientTimeout(total=10.0)
 _LONGEST: Final = 300
@@ -33,7 +34,7 @@ async def _post(session: aiohttp.ClientSession, url: str, mark: Annotation) -> s
     body = {"time": mark.began, "timeEnd": mark.ended, "tags": list(mark.tags), "text": redaction.clean(mark.text)}
     sent = msgspec.json.encode(body)
     more = {"Content-Type": "application/json"}
-    async with session.post(url, data=sent, headers=more, allow_redirects=False) as answer:
+    async with session.post(url, data=sent, headers=more, allow_redirects=False, middlewares=(Once(),)) as answer:
         if answer.status == HTTPStatus.OK:
             return ""
         answered = (await answer.content.read(_MOST)).decode("utf-8", "replace")

@@ -11,6 +11,7 @@ from faildrill.adapters.postgres.target import Cluster
 from faildrill.errors import ActionRefused, OutcomeUnknown
 from faildrill.ports import Checked
 from faildrill.toolkit.http_errors import in_words
+from faildrill.toolkit.single_request import Once
 
 _REFUSALS: Final = (400, 401, 403, 404, 405, 409, 412)
 """Answers that Patroni gives before it has written anything."""
@@ -42,7 +43,10 @@ async def tell(cluster: Cluster, name: str, call: Call, body: dict[str, Any] | s
     ) as session:
         try:
             url = f"{cluster.members[name].api.rstrip('/')}{path}"
-            async with session.request(verb, url, json=body, allow_redirects=False, ssl=checking(cluster)) as response:
+            request = session.request(
+                verb, url, json=body, allow_redirects=False, middlewares=(Once(),), ssl=checking(cluster)
+            )
+            async with request as response:
                 status, answer = response.status, (await response.content.read(_LONGEST)).decode(errors="replace")
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
             raise ActionRefused(f"{where}: not sent, {in_words(error)}") from error
