@@ -7,8 +7,13 @@ from typing import Final
 
 import pytest
 
+from faildrill.acting.call import IN_TRANSIT
 from faildrill.explaining.kind_description import SHAPES
 from faildrill.judging.result import Verdict
+from faildrill.kinds import trait
+from faildrill.kinds.table import ACTIONS, TARGETS
+from faildrill.loading.environment_rules import RULES
+from faildrill.ports.effect import ACTS_LATE
 from faildrill.record.samples import Outcome
 
 ROOT: Final = Path(__file__).parents[2]
@@ -79,6 +84,19 @@ def test_links_lead_to_files_and_headings_that_are_there(page: Path) -> None:
         if not there.exists() or (anchor and anchor not in anchors(there)):
             broken.append(link)
     assert broken == []
+
+
+def test_the_page_of_the_files_names_every_section_of_an_environment() -> None:
+    rows = re.findall(r"^\| (`.*?`) \|", (DOCS / "drills.md").read_text(encoding="utf-8"), re.MULTILINE)
+    named = {word for row in rows for word in re.findall(r"`(\w+)`", row)}
+    assert {*TARGETS, *RULES} - named == set()
+
+
+def test_the_page_of_the_files_says_for_how_long_each_kind_may_act_late() -> None:
+    page = (DOCS / "drills.md").read_text(encoding="utf-8")
+    [told] = re.findall(r"^\*\*An open outcome\.\*\*(.*?)\n\n", page, re.MULTILINE | re.DOTALL)
+    said = {float(seconds) for seconds in re.findall(r"\b(\d+) s\b", told)}
+    assert {float(late) for name in ACTIONS if (late := trait(name, "action", ACTS_LATE)) and late > IN_TRANSIT} <= said
 
 
 def test_every_page_is_in_the_list_of_pages() -> None:

@@ -168,7 +168,7 @@ class _Undo:
         self.is_watched = False
         """Whether its effect may still come: until that time is over nothing says that it is put back."""
         self.lost_to: Intended | None = None
-        """The earlier step during whose undo it stopped being as it was put back."""
+        """The step whose undo came after this one, and since which it is not as it was put back; None: it stayed so."""
         self._back_as = ""
         self._word_of = ""
         self._unstarted = ""

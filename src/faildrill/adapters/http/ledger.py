@@ -84,8 +84,9 @@ class Ledger(Bookkeeping[_Anew]):
       `values`, or a mere promise (202, 207).
 
     Every write has a key of its own, which replaces `{key}` in the URL, a header or the JSON. With `tries` an unknown
-    write is sent again with the same key, as a careful client does: an endpoint that is not idempotent then charges
-    twice, and `lost_writes` counts how often. When the drill is over, the keys of the run are read from `back`.
+    write is sent again with the same key, as clients do that trust the endpoint to take a key once. One that takes it
+    twice charges twice: `lost_writes` counts how often. When the drill is over, the keys of the run are read from
+    `back`.
 
         probes:
           charges:
