@@ -19,6 +19,7 @@ from faildrill.ports.addresses import LAST_PORT
 from faildrill.secrets import Reference
 from faildrill.system import bounded_read, redaction
 from faildrill.toolkit import tls
+from faildrill.toolkit.client_names import ClientNames
 
 _LARGEST: Final = 1 << 20
 """Bytes of a service or password file."""
@@ -69,6 +70,8 @@ class Login(NamedTuple):
     """More of libpq's settings by name."""
     dsn: str = ""
     """A connection string, or a reference to one."""
+    names: ClientNames | None = None
+    """How its users find it by name; None where that is left to this host."""
 
     @property
     def where(self) -> str:
@@ -128,6 +131,12 @@ class Endpoint(NamedTuple):
         """Seconds that the string allows for connecting."""
         seconds = _number(self.settings.get("connect_timeout") or "0") or 0
         return float(seconds) if seconds > 0 else None
+
+    async def found(self, names: ClientNames | None) -> "Endpoint":
+        """Return it at the address to which its name leads, and by that name for certificates and password files."""
+        if names is None or self.host.startswith("/"):
+            return self
+        return self._replace(host=await names.address(self.host), name=self.name or self.host)
 
     def context(self) -> ssl.SSLContext | None:
         """Return what encrypts the connection, and checks who answers where that was asked for; None for plain."""

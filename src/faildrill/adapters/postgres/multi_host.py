@@ -53,7 +53,7 @@ async def first_fit(
     endpoints = login.endpoints()
     session = endpoints[0].session
     if len(endpoints) == 1 and session in ("any", "prefer-standby"):
-        return await begin(endpoints[0])
+        return await begin(await endpoints[0].found(login.names))
     rounds = [(endpoint, session) for endpoint in endpoints]
     if session == "prefer-standby":
         rounds += [(endpoint, "any") for endpoint in endpoints]
@@ -61,7 +61,7 @@ async def first_fit(
     for endpoint_tried, wanted in rounds:
         try:
             async with asyncio.timeout(endpoint_tried.within or (_EACH if len(endpoints) > 1 else None)):
-                connection = await begin(endpoint_tried)
+                connection = await begin(await endpoint_tried.found(login.names))
                 try:
                     if wanted == "any" or (await role(connection)).fits(wanted):
                         return connection

@@ -86,8 +86,8 @@ def _words() -> tuple[tuple[type[Exception], Outcome, str], ...]:
 
 def by_users_path(database: Database) -> Login:
     """Return how the users reach a database: through the load balancer, or the pool."""
-    settings, port = database.libpq, database.port or ""
-    return Login(database.host, port, database.database, database.user, database.password, settings, database.dsn)
+    login = Login(database.host, database.port or "", database.database, database.user, database.password)
+    return login._replace(settings=database.libpq, dsn=database.dsn, names=database.names)
 
 
 def directly(cluster: Cluster, member: ClusterMember) -> Login:
@@ -153,7 +153,8 @@ async def connect(login: Login, within: float, purpose: str = "faildrill") -> Co
 
 async def _connected(one: Endpoint, within: float, purpose: str) -> Connection:
     secret = one.secret
-    if await _seen_sound(one):
+    # asyncpg takes the name of a certificate from the address that it connects to.
+    if await _seen_sound(one) or (one.name not in ("", one.host) and one.must_encrypt):
         return await Session.at(one, purpose)
     options = one.settings.get("options")
     try:

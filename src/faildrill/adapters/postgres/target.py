@@ -8,6 +8,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validat
 from faildrill.ports.addresses import LAST_PORT, Address, Host, Url, a_host, of_url
 from faildrill.ports.target import FilePath, MaybeSecretMark, Member, Target
 from faildrill.secrets import SecretReference
+from faildrill.toolkit.client_names import AsksForItself
 
 _PASSWORD: Final = re.compile(r"(?:^|[\s?&])password\s*=|://[^/@\s]*:[^/@\s]+@")
 """A password within a connection string."""
@@ -49,7 +50,7 @@ class Libpq(BaseModel):
         return tuple((name, str(value)) for name, value in given if value is not None)
 
 
-class Database(Target, Libpq):
+class Database(Target, Libpq, AsksForItself):
     """A database as its users reach it: the path through the load balancer, or through a pool such as PgBouncer.
 
     databases:
