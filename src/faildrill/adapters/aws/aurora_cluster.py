@@ -150,11 +150,31 @@ class OfAurora(OfCluster, OfStore[Sight]):
         return await sighted(self.aws, self.cluster, within)
 
 
+class Roles(NamedTuple):
+    """Who writes, by the API, in one call of it."""
+
+    writers: list[str]
+    status: str
+    asked: int
+    answered: int
+    """Between these it was told (monotonic ns)."""
+
+
+async def roles(account: Account, cluster: str, within: float) -> Roles:
+    """Ask who writes, and nothing more; Untold where the API does not say."""
+    told = await read(account, _cluster(cluster), within)
+    data = _only(told.data["DBClusters"], cluster)
+    writers = [
+        str(one["DBInstanceIdentifier"]) for one in data["DBClusterMembers"] if one.get("IsClusterWriter") is True
+    ]
+    return Roles(sorted(writers), str(data.get("Status")), told.sent, told.answered)
+
+
 async def sighted(account: Account, cluster: str, within: float) -> Sight:
     """Ask for a cluster and its instances; Untold where the API does not say."""
     filters = [{"Name": "db-cluster-id", "Values": [cluster]}]
     told, instances = await asyncio.gather(
-        read(account, Call("rds", "describe_db_clusters", {"DBClusterIdentifier": cluster}, "DBClusters"), within),
+        read(account, _cluster(cluster), within),
         read(account, Call("rds", "describe_db_instances", {"Filters": filters}, "DBInstances"), within),
     )
     data = _only(told.data["DBClusters"], cluster)
@@ -172,6 +192,10 @@ async def sighted(account: Account, cluster: str, within: float) -> Sight:
         asked=told.sent,
         answered=told.answered,
     )
+
+
+def _cluster(cluster: str) -> Call:
+    return Call("rds", "describe_db_clusters", {"DBClusterIdentifier": cluster}, "DBClusters")
 
 
 def _only(clusters: Sequence[Mapping[str, Any]], name: str) -> Mapping[str, Any]:

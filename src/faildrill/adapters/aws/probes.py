@@ -2,8 +2,9 @@
 
 from typing import ClassVar, Final
 
-from faildrill.adapters.aws.aurora_cluster import OfAurora, Sight
+from faildrill.adapters.aws.aurora_cluster import AVAILABLE, OfAurora, Sight, roles
 from faildrill.adapters.aws.call_outcomes import Untold
+from faildrill.adapters.aws.target import OfCluster
 from faildrill.errors import CannotSee
 from faildrill.ports import Given, Seen, WriterBy
 from faildrill.record.samples import Outcome
@@ -13,7 +14,7 @@ from faildrill.toolkit.leader_store import RedundancyProbe
 _LONGEST: Final = 200
 
 
-class Writer(OfAurora):
+class Writer(OfCluster):
     """Asks the API who is the writer of a cluster; good when it names exactly one. `who` is that instance.
 
     What the API says comes seconds after, or before, what users see: their own path is measured by `postgres.write`. A
@@ -29,13 +30,14 @@ class Writer(OfAurora):
     async def look(self, given: Given) -> Seen:
         """Ask once."""
         try:
-            sight = await self._once(given.timeout * SHARE)
+            told = await roles(self.aws, self.cluster, given.timeout * SHARE)
         except CannotSee as error:
             return unseen(error)
-        who = ",".join(sight.leading)
-        if sight.leader is None:
-            return Seen(Outcome.WRONG, who, "; ".join(lack.told for lack in sight.headless())[:_LONGEST])
-        return Seen(Outcome.OK, who, "" if not sight.hindrances() else sight.status, sight.asked, sight.answered)
+        who, status = ",".join(told.writers), "" if told.status == AVAILABLE else told.status
+        if len(told.writers) != 1:
+            several = f"{len(told.writers)} writers" if who else "no writer"
+            return Seen(Outcome.WRONG, who, "; ".join(filter(None, (several, status)))[:_LONGEST])
+        return Seen(Outcome.OK, who, status, told.asked, told.answered)
 
 
 class Redundancy(OfAurora, RedundancyProbe[Sight]):
