@@ -1,7 +1,9 @@
 """The command line. Starts without importing what a command does not need."""
 
+import codecs
 import gc
 import importlib
+import io
 import os
 import sys
 import traceback
@@ -142,10 +144,7 @@ def cli() -> None:
 def main() -> None:
     """Run the command line. A crash of ours never exits 1, which means that a drill failed."""
     hear()
-    sys.stdout = sys.stdout or _nowhere()
-    sys.stderr = cast("TextIO", Unheeded(sys.stderr or _nowhere()))
-    sys.stderr = cast("TextIO", redaction.Stream(cast("TextIO", plain_text.Stream(sys.stderr))))
-    sys.stdout = cast("TextIO", redaction.Stream(cast("TextIO", plain_text.Stream(sys.stdout))))
+    clean_streams()
     lazily()
     without_plugins()
     try:
@@ -175,6 +174,23 @@ def _cut_short(code: ExitCode) -> ExitCode:
     from faildrill.locking.dirty_marks import all_marks
 
     return unless_unsafe(code, all_marks)
+
+
+def clean_streams() -> None:
+    """Let no secret pass to standard output and standard error from now on, nor what a terminal would obey."""
+    sys.stdout, sys.stderr = sys.stdout or _nowhere(), sys.stderr or _nowhere()
+    for stream in (sys.stdout, sys.stderr):
+        _speak_utf8(stream)
+    heeded, unheeded = sys.stdout, cast("TextIO", Unheeded(sys.stderr))
+    sys.stdout, sys.stderr = (
+        cast("TextIO", redaction.Stream(cast("TextIO", plain_text.Stream(stream)))) for stream in (heeded, unheeded)
+    )
+
+
+def _speak_utf8(stream: TextIO) -> None:
+    """Have a stream that takes ASCII only take UTF-8: click would, and write past what cleans it to do so."""
+    if isinstance(stream, io.TextIOWrapper) and codecs.lookup(stream.encoding).name == "ascii":
+        stream.reconfigure(encoding="utf-8", errors="replace")
 
 
 def _nowhere() -> TextIO:
