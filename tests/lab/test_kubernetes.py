@@ -229,6 +229,77 @@ def test_an_eviction_that_the_api_accepted_and_nobody_did_is_seen_and_proves_not
     assert words.format(*kept_back) in ran.findings("INCONCLUSIVE")
 
 
+async def spread_again(lab: Facts) -> None:
+    """Have a server on node-b: one that others have two of is deleted while these take no pods."""
+    async with account(lab, "admin") as api:
+        if any(one["spec"]["nodeName"] == "node-b" for one in await servers(api)):
+            return
+        for node in ("node-a", "node-c"):
+            await api.patch(f"/api/v1/nodes/{node}", {"spec": {"unschedulable": True}})
+        await api.delete(f"{PODS}/{(await servers(api))[0]['metadata']['name']}")
+        await until(lambda: on_node_b(api))
+        for node in ("node-a", "node-c"):
+            await api.patch(f"/api/v1/nodes/{node}", {"spec": {"unschedulable": None}})
+        await until(lambda: is_whole(api))
+
+
+async def on_node_b(api: Api) -> bool:
+    return any(one["spec"]["nodeName"] == "node-b" and is_ready(one) for one in await servers(api))
+
+
+async def node_b(lab: Facts) -> dict[str, Any]:
+    async with account(lab, "admin") as api:
+        return await api.get("/api/v1/nodes/node-b")
+
+
+def test_a_node_is_drained_and_takes_pods_again_and_users_go_on(steady: Facts, tmp_path: Path) -> None:
+    asyncio.run(spread_again(steady))
+    ran = run(Path("drills/kubernetes/node-drained.yaml"), tmp_path, steady.name)
+    assert ran.code == 0, ran.said
+    assert "node node-b takes no pods" in ran.findings("PASSED")
+    assert "pay noticed it: payments-" in ran.findings("PASSED")
+    after = asyncio.run(node_b(steady))
+    assert "unschedulable" not in after["spec"]
+    asked = [
+        one
+        for one in map(json.loads, (steady.logs / "audit.log").read_text(encoding="utf-8").splitlines())
+        if one["user"]["username"] == "faildrill:drill" and one["verb"] == "patch" and "dryRun" not in one["requestURI"]
+    ]
+    mine = [one for one in asked if f"faildrill-{ran.result['run']}" in one["requestURI"]]
+    assert len(mine) == 2, "cordoned and made schedulable again: each once"
+
+
+@pytest.mark.usefixtures("soaking")
+def test_a_node_with_a_pod_that_nobody_would_make_again_is_not_drained(steady: Facts, tmp_path: Path) -> None:
+    asyncio.run(spread_again(steady))
+    alone = {"command": ["sleep", "60"]}
+
+    async def story() -> Ran:
+        async with a_pod(steady, "alone", alone, nodeName="node-b"):
+            drill = Path("drills/kubernetes/node-drained.yaml")
+            return await asyncio.to_thread(run, drill, tmp_path, steady.name)
+
+    ran = asyncio.run(story())
+    assert ran.code == 4, ran.said
+    assert "belongs to no controller" in ran.findings("INCONCLUSIVE")
+    assert "unschedulable" not in asyncio.run(node_b(steady))["spec"]
+
+
+@pytest.mark.usefixtures("soaking")
+def test_pods_are_driven_from_a_node_by_a_taint_and_it_is_taken_off(steady: Facts, tmp_path: Path) -> None:
+    asyncio.run(spread_again(steady))
+    path = tmp_path / "tainted.yaml"
+    shipped = Path("drills/kubernetes/node-drained.yaml").read_text(encoding="utf-8")
+    drain = "kubernetes.drain: {kubernetes: staging, node: node-b, try_for: 20s}"
+    taint = "kubernetes.taint: {kubernetes: staging, node: node-b, key: drill, effect: NoExecute}"
+    assert drain in shipped
+    path.write_text(shipped.replace(drain, taint), encoding="utf-8")
+    ran = run(path, tmp_path, steady.name)
+    assert ran.code == 0, ran.said
+    assert "node node-b has the taint drill:NoExecute" in ran.findings("PASSED")
+    assert "taints" not in asyncio.run(node_b(steady))["spec"]
+
+
 @pytest.mark.usefixtures("soaking")
 def test_a_budget_that_keeps_all_of_them_refuses_and_the_drill_proves_nothing(steady: Facts, tmp_path: Path) -> None:
     async def keep(least: int) -> None:

@@ -5,10 +5,20 @@ import msgspec
 from faildrill.adapters.kubernetes.objects import Condition, Meta, Object, Owner
 
 
+class TaintOnNode(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
+    """What keeps pods away from a node that don't tolerate it, as it is written back."""
+
+    key: str = ""
+    value: str | None = None
+    effect: str = ""
+    time_added: str | None = None
+
+
 class NodeSpec(msgspec.Struct, frozen=True):
     """Whether pods may come to a node."""
 
     unschedulable: bool | None = None
+    taints: list[TaintOnNode] | None = None
 
 
 class NodeStatus(msgspec.Struct, frozen=True):

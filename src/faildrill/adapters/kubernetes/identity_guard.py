@@ -135,8 +135,8 @@ class Marker(_AsksTheApi):
         return Answer(DIFFERS, differs) if differs else Answer(PROVED)
 
 
-def unmarked(found: Object | None, target: Kubernetes) -> str:
-    """Tell why a namespace may not be drilled; empty where it may."""
+def unmarked(found: Object | None, target: Kubernetes, what: str = "namespace") -> str:
+    """Tell why a namespace, or a node, may not be drilled; empty where it may."""
     if found is None:
         return "does not exist: correct `namespaces`, or create and label it"
     if found.metadata.deletion_timestamp is not None:
@@ -144,7 +144,7 @@ def unmarked(found: Object | None, target: Kubernetes) -> str:
     said = (found.metadata.labels or {}).get(MARKER)
     if said == target.marker:
         return ""
-    write = f"kubectl label namespace {found.metadata.name} {MARKER}={target.marker}"
+    write = f"kubectl label {what} {found.metadata.name} {MARKER}={target.marker}"
     if said is None:
         return f"does not carry the label {MARKER}; only if it may be drilled: {write}"
     return f"is labelled for another environment: {MARKER} is {shown(said)}, not {target.marker}"

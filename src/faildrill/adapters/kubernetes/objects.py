@@ -1,6 +1,6 @@
 """What is read of the API's objects: what is used here, and nothing else. The server may leave out any of it."""
 
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 import msgspec
 
@@ -22,12 +22,15 @@ class ManagedField(msgspec.Struct, frozen=True):
     manager: str = ""
     subresource: str | None = None
     time: str | None = None
+    fields: msgspec.Raw = msgspec.field(default=msgspec.Raw(), name="fieldsV1")
+    """Which part, as it was sent: nobody reads all of it."""
 
 
 class Meta(msgspec.Struct, frozen=True, rename="camel"):
     """What every object has."""
 
     name: str = ""
+    namespace: str = ""
     uid: str = ""
     resource_version: str = ""
     generation: int | None = None
@@ -56,10 +59,28 @@ class Condition(msgspec.Struct, frozen=True, rename="camel"):
     last_transition_time: str | None = None
 
 
+class Volume(msgspec.Struct, frozen=True, rename="camel"):
+    """What a pod has mounted."""
+
+    empty_dir: dict[str, Any] | None = None
+
+
+class Toleration(msgspec.Struct, frozen=True, rename="camel"):
+    """A taint that does not keep a pod away, nor, without a limit, drive it away."""
+
+    key: str | None = None
+    operator: str | None = None
+    value: str | None = None
+    effect: str | None = None
+    toleration_seconds: float | None = None
+
+
 class PodSpec(msgspec.Struct, frozen=True, rename="camel"):
     """What was asked for of a pod."""
 
     node_name: str | None = None
+    volumes: list[Volume] | None = None
+    tolerations: list[Toleration] | None = None
     termination_grace_period_seconds: int | None = None
 
 

@@ -3,8 +3,8 @@
 import asyncio
 import socket
 from abc import abstractmethod
-from collections.abc import AsyncIterator, Iterable
-from contextlib import asynccontextmanager
+from collections.abc import Iterable
+from contextlib import AbstractAsyncContextManager
 from typing import ClassVar, Final, Literal, NamedTuple, Self
 
 from pydantic import Field, JsonValue, model_validator
@@ -98,10 +98,8 @@ class Removal(InKubernetes):
             raise ValueError("a Lease has one leader: `count` is of a `selector`")
         return self
 
-    @asynccontextmanager
-    async def _asking(self, given: Given) -> AsyncIterator[Api]:
-        async with Api.open(self.kubernetes, given.run, given.timeout * SHARE / 2) as api:
-            yield api
+    def _asking(self, given: Given) -> AbstractAsyncContextManager[Api]:
+        return opened(self.kubernetes, given)
 
     async def rights(self, given: Given) -> list[Checked]:
         """Ask the API server for each rule that the step needs whether we have it."""
@@ -318,6 +316,11 @@ class Removal(InKubernetes):
             if uid not in ours and (uid not in sight.pods or sight.pods[uid].is_terminating)
         ]
         return f"somebody else has deleted {', '.join(taken)}" if taken else ""
+
+
+def opened(target: Kubernetes, given: Given) -> AbstractAsyncContextManager[Api]:
+    """Get ready to ask a cluster for a step; nothing is sent yet."""
+    return Api.open(target, given.run, given.timeout * SHARE / 2)
 
 
 def each(given: Given) -> float:

@@ -21,7 +21,8 @@ _NAMESPACED: Final[list[dict[str, list[str]]]] = [
 ]
 _OF_THE_CLUSTER: Final[list[dict[str, list[str]]]] = [
     {"apiGroups": [""], "resources": ["namespaces"], "resourceNames": ["kube-system", NAMESPACE], "verbs": ["get"]},
-    {"apiGroups": [""], "resources": ["nodes"], "verbs": _READ},
+    {"apiGroups": [""], "resources": ["nodes"], "verbs": [*_READ, "patch"]},
+    {"apiGroups": [""], "resources": ["pods"], "verbs": ["list"]},
 ]
 
 

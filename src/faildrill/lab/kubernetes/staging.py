@@ -93,6 +93,7 @@ class KubernetesStaging(staging.Staging):
             progress("controllers")
             for name in NODES:  # before any pod is there: those that were bound early would all be on the first of them
                 await until(self.nodes[name], "a node to bind to", partial(self._takes_pods, api, name), staging.WITHIN)
+                await api.patch(f"/api/v1/nodes/{name}", {"metadata": {"labels": {MARKER: self.plan.uid}}})
             progress("nodes")
             await self._create(api, workloads.objects(self.plan))
             ready = partial(self._are_ready, api)

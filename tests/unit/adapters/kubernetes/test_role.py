@@ -114,5 +114,5 @@ def test_every_kind_of_a_cluster_tells_what_it_needs() -> None:
         for name in TABLES[shape]
         if name.startswith("kubernetes.")
     ]
-    assert len(ours) == 13
+    assert len(ours) == 16
     assert [name for shape, name in ours if not issubclass(find(name, shape), Needs)] == []
