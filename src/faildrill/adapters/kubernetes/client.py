@@ -207,6 +207,8 @@ class Api:
         return reply, 0.0
 
     async def _ask(self, method: str, path: str, body: Mapping[str, object] | None, within: float) -> Reply:
+        if self._session.closed:  # by another look, which got no answer: this one is not asked over it any more
+            raise self._untold(path, "its connection was given up", causes.RESET)
         try:
             async with asyncio.timeout(within):
                 await _paced(self.way.server)

@@ -270,3 +270,22 @@ def test_an_answer_of_another_kind_proves_nothing(look: Look, kind: type[Looking
     )
     [seen] = look(kind, given, state)
     assert seen.outcome is BROKEN
+
+
+def test_a_look_that_gets_no_answer_does_not_break_another_one_that_is_under_way(
+    tmp_path: Path, certificates: Certificates
+) -> None:
+    async def main() -> list[Seen]:
+        liar = Liar()
+        liar.lies["GET"] = "503"
+        async with lying(liar, certificates) as port:
+            path = str(kubeconfig(tmp_path, port, certificates))
+            target = {"name": "c", "kubeconfig": path, "context": "here", "marker": MARK, "namespaces": ["payments"]}
+            probe = Nodes.model_validate({"kubernetes": target})
+            await probe.look(CallContext("r", 0.2))
+            # The first of them gives up, and lets go of the connection, while the other one asks again and again.
+            seen = [*await asyncio.gather(probe.look(CallContext("r", 0.5)), probe.look(CallContext("r", 3.0)))]
+            await probe.close()
+        return seen
+
+    assert [one.outcome for one in asyncio.run(main())] == [Outcome.BROKEN] * 2
