@@ -301,6 +301,15 @@ def test_pods_are_driven_from_a_node_by_a_taint_and_it_is_taken_off(steady: Fact
 
 
 @pytest.mark.usefixtures("soaking")
+def test_a_node_that_is_lost_is_given_up_and_users_are_served_by_the_others(steady: Facts, tmp_path: Path) -> None:
+    asyncio.run(spread_again(steady))
+    ran = run(Path("drills/kubernetes/node-lost.yaml"), tmp_path, steady.name)
+    assert ran.code == 0, ran.said
+    assert "node-b is absent" in ran.findings("PASSED")
+    assert "node-b is running and accepts connections at 127.63.0.12" in ran.findings("PASSED")
+
+
+@pytest.mark.usefixtures("soaking")
 def test_a_budget_that_keeps_all_of_them_refuses_and_the_drill_proves_nothing(steady: Facts, tmp_path: Path) -> None:
     async def keep(least: int) -> None:
         async with account(steady, "admin") as api:

@@ -18,6 +18,7 @@ from faildrill.lab.kubernetes.plan import (
     CONTROLLERS,
     DATABASE,
     ETCD,
+    KUBELETS,
     NAMESPACE,
     NODES,
     PAYMENTS,
@@ -124,6 +125,7 @@ def kubelet(plan: Plan, name: str) -> Recipe:
         "folder": str(folder),
         "logs": str(plan.place.logs),
         "truth": str(plan.truth),
+        "health_port": plan.port(KUBELETS),
     }
     return _ours(plan, name, "kubelet", settings)
 

@@ -16,6 +16,8 @@ SCHEDULER: Final = "kube-scheduler"
 CONTROL_PLANE: Final = (ETCD, API_SERVER, CONTROLLERS, SCHEDULER)
 NODES: Final = ("node-a", "node-b", "node-c")
 """One a zone."""
+KUBELETS: Final = "kubelets"
+"""The purpose of the port on which every kubelet says that it lives, each at its node's address."""
 PROXY: Final = "proxy"
 """What stands for kube-proxy."""
 DATABASE: Final = DATABASE_HOSTS[0]

@@ -23,7 +23,7 @@ def told(folder: Path, lies: dict[str, str], seconds: float) -> list[str]:
         renewed = asyncio.Event()
         liar.on_effect = lambda _, path: renewed.set() if path.endswith("leases/node-a") else None
         async with lying(liar, made) as port:
-            settings = Settings("node-a", 1, "zone-a", f"https://127.0.0.1:{port}", "", "", "", str(truth))
+            settings = Settings("node-a", 1, "zone-a", f"https://127.0.0.1:{port}", "", "", "", str(truth), 0)
             async with Api(_kubeconfig(made), settings.server, within=5.0) as api:
                 keeping = asyncio.create_task(NodeRecord(api, settings, TruthLog(truth, "node-a")).keep())
                 await renewed.wait()

@@ -24,6 +24,8 @@ class Settings:
     """Each pod has a log in it."""
     truth: str
     """The truth log."""
+    health_port: int
+    """Where it says on the node's address that it lives."""
 
     @classmethod
     def read(cls, path: Path) -> Self:
