@@ -18,9 +18,8 @@ from faildrill.clock import SystemClock
 from faildrill.errors import WrongUsage, reason
 from faildrill.history import run_comparison
 from faildrill.history.index import FILE, Index, opened
-from faildrill.history.retention import removable
 from faildrill.history.run_summary import RunSummary
-from faildrill.record import chain, notes
+from faildrill.record import chain
 from faildrill.reports.wording import count, plain
 from faildrill.system import who
 from faildrill.system.lazy_imports import without_collecting
@@ -112,13 +111,14 @@ def prune(older_than: float, among: Path, *, yes: bool) -> None:
     """
     before = (datetime.now(UTC) - timedelta(seconds=older_than)).isoformat()
     with indexed(among) as index:
-        old = [run for run in removable(index.dated(), before) if not (among / run.folder / notes.FILE).exists()]
+        old = index.removable(before)
         tell_untold(index)
-    for run in old:
-        click.echo(f"{'removed' if yes else 'would remove'} {plain(run.folder)}")
-        if yes:
-            _remove(among / run.folder)
-            _note_removal(among, run.folder)
+    if not yes:
+        click.echo("".join(f"would remove {plain(run.folder)}\n" for run in old), nl=False)
+    for run in old if yes else ():
+        _remove(among / run.folder)
+        _note_removal(among, run.folder)
+        click.echo(f"removed {plain(run.folder)}")
     click.echo(f"{count(len(old), 'run')} {'removed' if yes else 'could go; --yes removes them'}")
 
 

@@ -15,7 +15,7 @@ from faildrill.model.drill import Drill, actions
 from faildrill.ports.effect import PLANNED
 
 Series = tuple[str, str, str]
-LastOf = Callable[[Series, Verdict | None], RunSummary | None]
+LastOf = Callable[[Series, Verdict | None, str], RunSummary | None]
 _BROKEN: Final = (Verdict.FAILED, Verdict.UNSAFE)
 """Verdicts that say of what was proven before that it no longer holds."""
 
@@ -107,21 +107,22 @@ def _sort(drill: Drill) -> str:
 def cells(asked: Sequence[Wanted], last: LastOf, within: timedelta, now: datetime) -> list[Cell]:
     """Say of each what is known of it at a moment, where what was proven counts for so long; in the given order.
 
-    `last` gives the last run of a series, with a verdict where one is asked for.
+    `last` gives the last run of a series that began later than it is told, with a verdict where one is asked for.
     """
     return [_cell(wish, last, within, now) for wish in asked]
 
 
 def _cell(asked: Wanted, last_of: LastOf, within: timedelta, now: datetime) -> Cell:
-    proven = last_of(asked.series, Verdict.PASSED)
-    broken = [run for verdict in _BROKEN if (run := last_of(asked.series, verdict)) is not None]
+    proven = last_of(asked.series, Verdict.PASSED, "")
+    since = proven.started if proven is not None else ""
+    broken = [run for verdict in _BROKEN if (run := last_of(asked.series, verdict, since)) is not None]
     worst = max(broken, key=lambda one: one.started, default=None)
-    if worst is not None and (proven is None or proven.started < worst.started):
+    if worst is not None:
         return Cell(
             asked, State.BROKEN, f"{worst.verdict.value} on {worst.day} by {worst.run}: {worst.because}", proven
         )
     if proven is None:
-        last = last_of(asked.series, None)
+        last = last_of(asked.series, None, "")
         because = f"the last of its runs was {last.verdict.value} ({last.run})" if last else "it was never run there"
         return Cell(asked, State.NEVER, because)
     end = datetime.fromisoformat(proven.started) + within

@@ -29,6 +29,8 @@ class Dated(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     environment: str
     started: str
     verdict: Verdict
+    has_notes: bool = False
+    """Whether a person has written something into its review."""
     baseline: Baseline | None = None
 
 

@@ -17,7 +17,7 @@ from faildrill.history.run_conditions import conditions, kinds
 from faildrill.history.run_summary import BASELINE, Baseline, RunSummary, Unread
 from faildrill.judging import result
 from faildrill.judging.result import Headline, StepFigures, Verdict
-from faildrill.record import timeline
+from faildrill.record import notes, timeline
 from faildrill.record.journal import unseal
 
 _LARGEST: Final = 64 << 20
@@ -116,6 +116,7 @@ def summarize(folder: Path, name: str) -> RunSummary:
         unmeasured=length if isinstance(length, str) else "",
         actions=declared.actions,
         conditions=declared.conditions,
+        has_notes=os.access(f"{folder}/{notes.FILE}", os.F_OK),
         baseline=baseline(folder),
         satisfies=declared.satisfies,
     )

@@ -1,20 +1,23 @@
 import os
+import shutil
 import sqlite3
 import subprocess
 import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Final
 
+import msgspec
 import pytest
 
 from faildrill import judging
 from faildrill.history.comparability import differences
 from faildrill.history.index import FILE, opened
 from faildrill.history.run_conditions import conditions
-from faildrill.history.run_summary import RunSummary
+from faildrill.history.run_summary import Baseline, RunSummary
 from faildrill.judging.result import Bounds, Verdict
-from faildrill.record import timeline
+from faildrill.record import notes, run_set, timeline
 from unit.history import made
 
 LENGTH = Bounds(at_least=19.8, at_most=19.9)
@@ -69,6 +72,73 @@ def test_runs_of_sets_and_suites_are_there(tmp_path: Path) -> None:
     assert told.folder == str(inner.relative_to(tmp_path))
     made.record(tmp_path / "20260101T020000Z-nightly-suite-aa", 1, LENGTH)
     assert len(everything(tmp_path)[0]) == 2
+
+
+def test_a_run_that_was_judged_again_is_told_though_the_index_can_not_be_written(tmp_path: Path) -> None:
+    first = made.record(tmp_path, 0, LENGTH)
+    everything(tmp_path)
+    judging.write(first, made.result(first.name, 0, Bounds(at_least=5.0, at_most=6.0)))
+    with sqlite3.connect(tmp_path / FILE) as other:
+        other.execute("CREATE TRIGGER nobody BEFORE DELETE ON folders BEGIN SELECT raise(ABORT, 'read only'); END")
+        other.execute("CREATE TRIGGER no_one BEFORE INSERT ON folders BEGIN SELECT raise(ABORT, 'read only'); END")
+    other.close()
+    [told] = everything(tmp_path)[0]
+    assert told.at_least == 5.0
+
+
+SERIES: Final = (made.DRILL, "staging", "")
+
+
+def judged(folder: Path, verdict: Verdict) -> None:
+    """Have a run be judged again, with another verdict."""
+    number = int(folder.name.rpartition("-")[2], 16)
+    judging.write(folder, made.result(folder.name, number, LENGTH, verdict))
+
+
+def test_a_run_that_was_judged_again_is_found_by_its_new_verdict_and_by_the_old_one_no_more(tmp_path: Path) -> None:
+    folders = [made.record(tmp_path, number, LENGTH) for number in range(5)]
+    everything(tmp_path)
+    judged(folders[2], Verdict.FAILED)
+    judged(folders[4], Verdict.FAILED)
+    with opened(tmp_path) as index:
+        assert index.last_of(SERIES, Verdict.PASSED) == index.runs_of(SERIES)[3]
+    judged(folders[4], Verdict.PASSED)
+    with opened(tmp_path) as index:
+        last = index.last_of(SERIES, Verdict.FAILED)
+        assert last is not None
+        assert last.folder == folders[2].name
+        assert index.last_of(SERIES, Verdict.FAILED, last.started) is None
+    judged(folders[3], Verdict.FAILED)
+    with opened(tmp_path) as index:
+        assert index.verdicts()[SERIES] == {Verdict.PASSED: 3, Verdict.FAILED: 2}
+
+
+def test_a_run_in_a_suite_is_told_once_it_is_judged_and_no_more_once_it_is_gone(tmp_path: Path) -> None:
+    suite = tmp_path / "20260101T020000Z-nightly-suite-aa"
+    inner = made.record(suite, 0, LENGTH)
+    (suite / run_set.FILE).touch()
+    content = (inner / judging.FILE).read_bytes()
+    (inner / judging.FILE).unlink()
+    assert everything(tmp_path)[1] == [(f"{suite.name}/{inner.name}", "it was never judged: faildrill judge it")]
+    (inner / judging.FILE).write_bytes(content)
+    runs, untold = everything(tmp_path)
+    assert [run.folder for run in runs] == [f"{suite.name}/{inner.name}"]
+    assert untold == []
+    shutil.rmtree(inner)
+    assert everything(tmp_path) == ([], [])
+
+
+def test_what_a_person_said_since_it_was_last_looked_at_keeps_a_run(tmp_path: Path) -> None:
+    folders = [made.record(tmp_path, number, LENGTH) for number in range(70)]
+    before = made.night(200)
+    with opened(tmp_path) as index:
+        assert [run.folder for run in index.removable(before)] == [one.name for one in folders[:10]]
+    (folders[1] / notes.FILE).touch()
+    (folders[2] / "baseline.json").write_bytes(msgspec.json.encode(Baseline(by="a", at="b", because="c")))
+    judged(folders[3], Verdict.UNSAFE)
+    with opened(tmp_path) as index:
+        kept = {folders[number].name for number in (1, 2, 3)}
+        assert {run.folder for run in index.removable(before)} == {one.name for one in folders[:10]} - kept
 
 
 def test_a_result_of_a_newer_version_is_told_as_not_counted(tmp_path: Path) -> None:
