@@ -5,6 +5,7 @@ FAILED is a failure; every other verdict but PASSED is an error, so that no run 
 
 import xml.etree.ElementTree as ET
 from collections import Counter
+from collections.abc import Iterable
 from typing import Final
 
 from faildrill.judging.result import Finding, Result, Verdict
@@ -52,7 +53,7 @@ def _facts(started: str, host: str, number: int) -> dict[str, str]:
 
 
 def _all(cases: list[Finding], name: str) -> list[ET.Element]:
-    place = f"faildrill.{name.replace('.', '-')}"
+    place = f"faildrill.{_undotted(name)}"
     return [_case(finding, case, place) for finding, case in zip(cases, _names(cases), strict=True)]
 
 
@@ -77,15 +78,30 @@ def _cases(result: Result) -> list[Finding]:
     return [*result.findings, Finding(kind="run", claim=claim, verdict=result.verdict, because=result.because)]
 
 
-def _names(cases: list[Finding]) -> list[str]:
-    """Name every case differently: a CI joins those of one name."""
+def unique(names: Iterable[str]) -> list[str]:
+    """Return the names, a number added to each that was there before: a CI joins what is called the same.
+
+    A dot is no difference, as no name of a class has one of its own.
+    """
+    taken: set[str] = set()
     times: Counter[str] = Counter()
-    names = []
-    for case in cases:
-        name = wording.plain(case.claim) or case.kind
-        times[name] += 1
-        names.append(name if times[name] == 1 else f"{name} ({times[name]})")
-    return names
+    made = []
+    for name in names:
+        one = name
+        while (key := _undotted(one)) in taken:
+            times[name] += 1
+            one = f"{name} ({times[name] + 1})"
+        taken.add(key)
+        made.append(one)
+    return made
+
+
+def _undotted(name: str) -> str:
+    return name.replace(".", "-")
+
+
+def _names(cases: list[Finding]) -> list[str]:
+    return unique(wording.plain(case.claim) or case.kind for case in cases)
 
 
 def _case(finding: Finding, name: str, place: str) -> ET.Element:

@@ -55,9 +55,12 @@ def _junit(result: SetResult, shown: list[Shown]) -> bytes:
     """Return a testsuite for the set itself, and one for each run; in a suite, for the last try of each drill."""
     many = result.sort == "suite"
     suites = [_of_suite(result) if many else _own(result, f"{result.drill}, the set")]
-    for number, run in enumerate(shown, 1):
-        if run.result is not None and not run.run.tried_again:
-            name = wording.plain(run.run.name, 120) if many else f"{result.drill}: {label(run.run)}"
+    told = [(number, run) for number, run in enumerate(shown, 1) if not run.run.tried_again]
+    names = junit.unique(
+        wording.plain(run.run.name, 120) if many else f"{result.drill}: {label(run.run)}" for _, run in told
+    )
+    for (number, run), name in zip(told, names, strict=True):
+        if run.result is not None:
             suites.append(junit.suite(run.result, name, number))
     return junit.written(suites)
 

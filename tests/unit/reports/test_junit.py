@@ -54,6 +54,20 @@ def test_cases_of_one_claim_keep_different_names() -> None:
     assert [one.get("name") for one in suite.iter("testcase")] == ["pay is up", "pay is up (2)"]
 
 
+def test_no_case_takes_the_name_that_another_was_given_to_be_different() -> None:
+    for claims in (["a", "a (2)", "a"], ["a (2)", "a", "a"], ["a", "a", "a (2)", "a (2)"]):
+        findings = [Finding(kind="outage", claim=claim, verdict=Verdict.PASSED, because="so") for claim in claims]
+        suite = parsed(msgspec.structs.replace(judged.result(), findings=findings))
+        names = [one.get("name") for one in suite.iter("testcase")]
+        assert len({*names}) == len(claims), names
+
+
+def test_runs_that_are_called_the_same_stay_apart() -> None:
+    names = junit.unique(["crash", "crash", "crash (2)", "a.b", "a-b", "crash"])
+    assert names == ["crash", "crash (2)", "crash (2) (2)", "a.b", "a-b (2)", "crash (3)"]
+    assert len({*(name.replace(".", "-") for name in names)}) == len(names), "a dot begins another class"
+
+
 def test_verdict_and_bounds_are_properties() -> None:
     values = {one.get("name"): one.get("value") for one in parsed(judged.result()).iter("property")}
     assert values["verdict"] == "PASSED"
