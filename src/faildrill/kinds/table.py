@@ -108,6 +108,8 @@ GUARDS: Final = {
 
 REACHES: Final = {
     "lab.supervisor": "faildrill.adapters.lab.reach:Supervisor",
+    "local.process": "faildrill.adapters.ssh.pid_file:LocalProcess",
+    "ssh.process": "faildrill.adapters.ssh.pid_file:Process",
 }
 
 EXPECTATIONS: Final = {

@@ -12,6 +12,13 @@ from faildrill.secrets import SecretReference
 _PUBLIC_KEY: Final = re.compile(r"(ssh|ecdsa|sk)-[a-z0-9@.-]+ [A-Za-z0-9+/]{32,}={0,3}")
 
 
+def a_public_key(text: str, where: str = "") -> str:
+    """Accept a public key as `ssh-keyscan` prints it, without the host; ValueError otherwise."""
+    if not _PUBLIC_KEY.fullmatch(text):
+        raise ValueError(f"{where}a public key looks like `ssh-ed25519 AAAA…`, without the name of the host")
+    return text
+
+
 class Hosts(Target):
     """Hosts under Ansible, reached as its inventory says.
 
@@ -47,8 +54,7 @@ class Hosts(Target):
     @classmethod
     def _are_keys(cls, value: dict[str, str]) -> dict[str, str]:
         for host, key in value.items():
-            if not _PUBLIC_KEY.fullmatch(key):
-                raise ValueError(f"{host}: a public key looks like `ssh-ed25519 AAAA…`, without the name of the host")
+            a_public_key(key, f"{host}: ")
         return value
 
     @classmethod

@@ -1,0 +1,270 @@
+# What a reach runs on a host: one member is looked at, signalled and started, an order a line, each answered by a line.
+#
+# In front of this stand the words that are the member's own (`nonce`, `key`, `whole` and what process_member.sh reads).
+# POSIX sh with awk, grep, head and the tools that are named below; Linux, as /proc is read. No order is done twice.
+#
+#   ID state                          running | stopped | absent
+#   ID signal NAME SECONDS BEFORE     KILL, STOP, CONT: to every process of it; TERM: to its main process
+#   ID start BEFORE                   does nothing where it runs
+#   ID listens FAMILY LOCAL4 REMOTE4 LOCAL6 REMOTE6
+#   ID time
+#
+# SECONDS: after so many the host itself has the member run again, `-` for never. BEFORE: the uptime, in hundredths of
+# a second, after which an order that comes late is not begun any more; 0 for never.
+#
+# An answer: NONCE ID UPTIME ok|unseen|refused|failed WORDS. `refused`: provably nothing was changed.
+
+now() {
+    read -r uptime _ </proc/uptime
+    now=${uptime%.*}${uptime#*.}
+}
+
+answer() {
+    now
+    printf '%s %s %s %s\n' "$nonce" "$id" "$now" "$(printf %s "$*" | tr '\n\r' '  ')"
+}
+
+# proc_pid_stat(5): the name in brackets may hold blanks, brackets and new lines; what counts begins behind the last one.
+is_same() {
+    line=
+    { while IFS= read -r part || [ -n "$part" ]; do line="$line $part"; done <"/proc/$1/stat"; } 2>/dev/null
+    set -- "$2" ${line##*) }
+    [ "${21:-}" = "$1" ] && state_of_it=$2
+}
+
+# Lines of PID START STATE: the processes named, and all that descend from them, parents first; no remains of any.
+descend() {
+    cat /proc/[0-9]*/stat 2>/dev/null | LC_ALL=C awk -v roots="$*" '
+        {
+            text = $0
+            while ((at = index(text, ")")) > 0) text = substr(text, at + 1)
+            split(text, field, " ")
+            if (field[1] ~ /[ZXx]/) next
+            state[$1] = field[1]; start[$1] = field[20]
+            below[field[2]] = below[field[2]] " " $1
+        }
+        END {
+            count = split(roots, queue, " ")
+            for (i = 1; i <= count; i++) {
+                pid = queue[i]
+                if (!(pid in state) || pid in seen) continue
+                seen[pid] = 1
+                print pid, start[pid], state[pid]
+                children = split(below[pid], child, " ")
+                for (j = 1; j <= children; j++) queue[++count] = child[j]
+            }
+        }'
+}
+
+# Sends a signal to those of a list that are still the ones: asked right before, as a number may be another's by now.
+send() {
+    while read -r pid start _; do
+        [ -n "$pid" ] && is_same "$pid" "$start" && kill -s "$1" "$pid" 2>/dev/null
+    done <<LIST
+$2
+LIST
+}
+
+# Tells who of a list can't be signalled by this user, before anything is.
+barred() {
+    while read -r pid start _; do
+        [ -n "$pid" ] && is_same "$pid" "$start" || continue
+        kill -s 0 "$pid" 2>/dev/null || { is_same "$pid" "$start" && echo "$pid"; }
+    done <<LIST
+$1
+LIST
+}
+
+left_of() {
+    while read -r pid start _; do
+        [ -n "$pid" ] && is_same "$pid" "$start" || continue
+        case $state_of_it in [ZXx]) ;; *) echo "$pid" ;; esac
+    done <<LIST
+$1
+LIST
+}
+
+pause() {
+    sleep 0.01 2>/dev/null || sleep 1
+}
+
+# Holds every process of the member, again and again until a look finds none that runs: one that was not held yet may
+# have started another. False where that takes longer than so many hundredths of a second.
+hold() {
+    now
+    until_then=$((now + $1))
+    while members=$(list) && running=$(printf '%s\n' "$members" | grep -v ' [Tt]$' | grep .); do
+        send STOP "$running"
+        now
+        [ "$now" -le "$until_then" ] || return 1
+        pause
+    done
+}
+
+finish() {
+    hold 50
+    members=$(list)
+    send KILL "$members"
+    now
+    until_then=$((now + 200))
+    while left=$(left_of "$members") && [ -n "$left" ]; do
+        now
+        [ "$now" -le "$until_then" ] || return 1
+        pause
+    done
+}
+
+# Who holds a limit, or ends the fault as it is over, is found by its name: no file of ours is on the host.
+holders() {
+    for file in $(grep -l -s "faildrill[.]$1[.]$key" /proc/[0-9]*/cmdline 2>/dev/null); do
+        file=${file%/cmdline}
+        echo "${file#/proc/}"
+    done
+}
+
+lift() {
+    for pid in $(holders limit); do
+        kill -s KILL -- "-$pid" 2>/dev/null
+    done
+}
+
+# A process of its own session, which whoever asked for it can't take with him.
+watch() {
+    ready=$({ setsid sh -c 'whole=$1; shift; eval "$whole"' "faildrill.limit.$key" "$whole" limit "$1" </dev/null 2>/dev/null & } | head -n 1)
+    [ "$ready" = ready ]
+}
+
+limit() {
+    trap '' HUP
+    echo ready
+    exec >/dev/null
+    sleep "$1"
+    # From here on by another name: who puts back ends one that waits, and waits for one that acts.
+    exec sh -c 'whole=$1; shift; eval "$whole"' "faildrill.ending.$key" "$whole" ending
+}
+
+# Twice where the first time finds nothing to do: the limit is held before the signal is sent.
+ending() {
+    for turn in 1 2; do
+        if find_member; then
+            members=$(list)
+            if [ -z "$members" ] || [ -z "$main" ]; then
+                bring_up && return
+            elif is_stopped; then
+                send CONT "$members" && return
+            fi
+        fi
+        sleep 3
+    done
+}
+
+is_stopped() {
+    for root in $roots; do
+        printf '%s\n' "$members" | grep -q "^$root [0-9]* [Tt]$" && return
+    done
+    return 1
+}
+
+state() {
+    find_member || { answer unseen "$why"; return; }
+    members=$(list)
+    if [ -z "$members" ]; then
+        answer ok absent
+    elif is_stopped; then
+        answer ok stopped
+    else
+        answer ok running
+    fi
+}
+
+is_late() {
+    now
+    [ "$1" -ne 0 ] && [ "$now" -gt "$1" ]
+}
+
+signal() {
+    if is_late "$3"; then answer refused "the order came too late, and was not begun"; return; fi
+    find_member || { answer refused "$why"; return; }
+    members=$(list)
+    [ -n "$members" ] || { answer refused "it does not run"; return; }
+    not_ours=$(barred "$members")
+    [ -z "$not_ours" ] || { answer refused "this user may not signal process $(echo $not_ours): log in as another one, or say become: true"; return; }
+    lift
+    if [ "$2" != - ] && ! watch "$2"; then
+        lift
+        answer refused "nobody on the host could be had to hold the limit: are setsid and head there?"
+        return
+    fi
+    case $1 in
+        KILL) finish || { answer failed "processes $(echo $left) do not end"; return; } ;;
+        STOP) hold 200 || { send CONT "$(list)"; lift; answer failed "processes $(echo $running) do not stop"; return; } ;;
+        CONT) send CONT "$members" ;;
+        TERM) kill -s TERM "$main" ;;
+        *) answer refused "no such signal: $1"; return ;;
+    esac
+    answer ok "$1"
+}
+
+start() {
+    if is_late "$1"; then answer refused "the order came too late, and was not begun"; return; fi
+    lift
+    turns=0
+    while [ -n "$(holders ending)" ] && [ "$turns" -lt 3000 ]; do
+        turns=$((turns + 1))
+        pause
+    done
+    find_member || { answer refused "$why"; return; }
+    if [ -n "$main" ] || bring_up; then answer ok started; else answer failed "$why"; fi
+}
+
+# proc_pid_net(5), and who holds the sockets that take connections there, as far as this user may see.
+listens() {
+    find_member || { answer unseen "$why"; return; }
+    tables=/proc/net/tcp
+    [ ! -e /proc/net/tcp6 ] || tables="$tables /proc/net/tcp6"
+    # A socket that is bound to the very address takes its connections; only where there is none, one bound to all.
+    found=$(LC_ALL=C awk -v family="$1" -v local4="$2" -v remote4="$3" -v local6="$4" -v remote6="$5" '
+        FNR == 1 { next }
+        {
+            six = (FILENAME ~ /6$/); own = six ? local6 : local4; other = six ? remote6 : remote4
+            if ($4 != "0A" && $4 != "02" && $2 == own && $3 == other) print 0, "arrived"
+            if ($4 != "0A") next
+            split($2, at, ":"); split(own, wanted, ":")
+            if (own == "-" || at[2] != wanted[2]) next
+            rank = ($2 == own) ? 1 : (at[1] ~ /^0+$/) ? (six == (family == 6) ? 2 : 3) : 0
+            if (rank) print rank, $10
+        }' $tables | sort -u)
+    arrived=$(printf '%s\n' "$found" | grep -c arrived)
+    rank=$(printf '%s\n' "$found" | grep -v arrived | cut -d ' ' -f 1 | head -n 1)
+    inodes=$(printf '%s\n' "$found" | grep "^${rank:-none} " | cut -d ' ' -f 2)
+    held=$(ls -l /proc/[0-9]*/fd 2>/dev/null | LC_ALL=C awk -v inodes="$(echo $inodes)" '
+        BEGIN { count = split(inodes, one, " "); for (i = 1; i <= count; i++) wanted["socket:[" one[i] "]"] = one[i] }
+        /^\/proc\// { split($0, part, "/"); pid = part[3]; next }
+        $NF in wanted { who[wanted[$NF]] = who[wanted[$NF]] "," pid }
+        END { for (i = 1; i <= count; i++) print one[i] ":" substr(who[one[i]], 2) }')
+    mine=$(list | cut -d ' ' -f 1)
+    answer ok "arrived=$arrived" "mine=$(echo $mine | tr ' ' ,)" "sockets=$(echo $held | tr ' ' '/')"
+}
+
+serve() {
+    id=0
+    # Two bytes, to see in which order the host's processor has those of a number, as /proc/net/tcp does.
+    answer ok "$(printf '\001\000' | od -A n -t u2 | tr -d ' ')"
+    while read -r id verb first second third fourth fifth; do
+        case $verb in
+            state) state ;;
+            signal) signal "$first" "$second" "$third" ;;
+            start) start "$first" ;;
+            listens) listens "$first" "$second" "$third" "$fourth" "$fifth" ;;
+            time) answer ok time ;;
+            *) answer refused "no such order: $verb" ;;
+        esac
+    done
+}
+
+cd / || exit 1
+case ${1:-serve} in
+    limit) limit "$2" ;;
+    ending) ending ;;
+    serve) serve ;;
+esac
