@@ -100,6 +100,7 @@ GUARDS: Final = {
     "process.identity": "faildrill.adapters.process.identity:Identity",
     "redis.identity": "faildrill.adapters.redis.identity:Identity",
     "ssh.identity": "faildrill.adapters.ansible.identity:Identity",
+    "ssh.marker": "faildrill.adapters.ssh.marker:Marker",
     "simulated.word": "faildrill.adapters.simulated.place:Word",
     "window.allowed": "faildrill.adapters.calendar.windows:Allowed",
     "window.blocked": "faildrill.adapters.calendar.windows:Blocked",

@@ -1,6 +1,7 @@
 """A member on a host, reached through a program that stands there: what all such reaches share."""
 
 import asyncio
+import base64
 import hashlib
 from abc import abstractmethod
 from collections.abc import Sequence
@@ -22,6 +23,8 @@ _START_WITHIN: Final = 70.0
 """Seconds for a start: what starts a member has a minute on the host."""
 _ARRIVES: Final = 3
 """Looks for a connection that has just been made; the last step of its opening may still be under way."""
+_LARGEST: Final = 256
+"""Bytes of a file that says which place it is."""
 State = Literal["running", "stopped", "absent"]
 _STATES: Final[dict[str, State]] = {"running": "running", "stopped": "stopped", "absent": "absent"}
 
@@ -66,6 +69,17 @@ class HostMember(Kind):
             if words:
                 answers[place].append(f"{member}: {words}")
         return answers
+
+    async def content(self, member: str, path: str) -> str:
+        """Return what a small file on the host holds; CannotSee where that can't be told."""
+        answer = await self._look(member, "content", base64.b64encode(path.encode()).decode())
+        try:
+            holds = base64.b64decode(answer.words, validate=True).decode()
+        except ValueError as error:
+            raise CannotSee(f"{path} on {self.called(member)} holds no text") from error
+        if len(holds.encode()) > _LARGEST:
+            raise CannotSee(f"{path} on {self.called(member)} holds more than {_LARGEST} bytes")
+        return holds
 
     @abstractmethod
     def called(self, member: str) -> str:

@@ -7,6 +7,7 @@
 #   ID signal NAME SECONDS BEFORE     KILL, STOP, CONT: to every process of it; TERM: to its main process
 #   ID start BEFORE                   does nothing where it runs
 #   ID listens FAMILY LOCAL4 REMOTE4 LOCAL6 REMOTE6
+#   ID content FILE                   FILE in base64; the answer, too: 257 bytes at the most
 #   ID time
 #
 # SECONDS: after so many the host itself has the member run again, `-` for never. BEFORE: the uptime, in hundredths of
@@ -246,6 +247,13 @@ listens() {
     answer ok "arrived=$arrived" "mine=$(echo $mine | tr ' ' ,)" "sockets=$(echo $held | tr ' ' '/')"
 }
 
+content() {
+    file=$(echo "$1" | base64 -d)
+    [ -f "$file" ] || { answer unseen "$file is no file that this user can see"; return; }
+    [ -r "$file" ] || { answer unseen "$file can't be read by this user"; return; }
+    answer ok "$(head -c 257 "$file" | base64 | tr -d '\n')"
+}
+
 serve() {
     id=0
     # Two bytes, to see in which order the host's processor has those of a number, as /proc/net/tcp does.
@@ -256,6 +264,7 @@ serve() {
             signal) signal "$first" "$second" "$third" ;;
             start) start "$first" ;;
             listens) listens "$first" "$second" "$third" "$fourth" "$fifth" ;;
+            content) content "$first" ;;
             time) answer ok time ;;
             *) answer refused "no such order: $verb" ;;
         esac

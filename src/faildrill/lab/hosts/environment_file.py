@@ -17,13 +17,14 @@ def text(plan: HostsPlan, identity: Identity) -> str:
         "environment": plan.place.name,
         "about": "Five hosts that are reached over SSH: two for payments, two for the database, a load balancer.",
         "drillable": True,
-        "reaches": {"lab": {"lab.supervisor": {"socket": str(plan.place.control)}}},
+        "reaches": {"lab": {"lab.supervisor": {"socket": str(plan.place.control)}}, "payments": _over_ssh(plan)},
         **_targets(plan),
         "identity": [
             {"ssh.identity": {"hosts": "staging"}},
             {"postgres.identity": {"cluster": SCOPE, "system_identifier": identity.system_identifier}},
             {"postgres.marker": {"cluster": SCOPE, "uid": identity.uid}},
             {"lab.identity": {"group": "machines", "uid": identity.uid}},
+            {"ssh.marker": {"group": "payment-servers", "file": _of_each(plan, "etc/place"), "content": _says(plan)}},
             balancer_identity(plan),
             host_identity(plan),
         ],
@@ -58,6 +59,39 @@ def inventory(plan: HostsPlan) -> str:
         }
     }
     return yaml_text(content, width=200)
+
+
+def write_ssh_config(plan: HostsPlan) -> None:
+    """Write OpenSSH's configuration, the keys of the hosts, and on each host that runs payments which place it is."""
+    known = plan.ssh_config.with_name("known_hosts")
+    known.write_text("".join(f"{host} {host_key(plan, host)}\n" for host in HOSTS), encoding="ascii")
+    shared = f"IdentityFile {plan.client_key}\nIdentitiesOnly yes\nUserKnownHostsFile {known}\n"
+    own = (
+        f"Host {host}\nHostName {LOOPBACK}\nPort {plan.port(f'{host} ssh')}\nHostKeyAlias {host}\n" for host in HOSTS
+    )
+    plan.ssh_config.write_text(f"User {USER}\n{shared}GlobalKnownHostsFile /dev/null\n{''.join(own)}", encoding="ascii")
+    for host in APPLICATION_HOSTS:
+        (plan.folder(host) / "etc" / "place").write_text(f"{_says(plan)}\n", encoding="ascii")
+
+
+def _says(plan: HostsPlan) -> str:
+    return f"faildrill lab {plan.uid}"
+
+
+def _of_each(plan: HostsPlan, path: str) -> str:
+    """Return a path in the folder of a host, with what stands for the name of a member in a reach."""
+    return str(plan.place.folder / "nodes" / "{member}" / path)
+
+
+def _over_ssh(plan: HostsPlan) -> dict[str, Any]:
+    """Return how the payments service of a host is reached over SSH."""
+    process = {
+        "config": str(plan.ssh_config),
+        "pid_file": _of_each(plan, "units/payments.pid"),
+        "command": "faildrill.lab.payments.server",
+        "start_command": ["systemctl", "start", "payments"],
+    }
+    return {"ssh.process": process}
 
 
 def _reached(plan: HostsPlan, name: str) -> dict[str, Any]:
@@ -97,7 +131,15 @@ def _targets(plan: HostsPlan) -> dict[str, Any]:
                 "backends": {"payments": list(APPLICATION_HOSTS), "database": list(DATABASE_HOSTS)},
             },
         },
-        "groups": {"machines": {"members": {host: {"reach": "lab"} for host in HOSTS}}},
+        "groups": {
+            "machines": {"members": {host: {"reach": "lab"} for host in HOSTS}},
+            "payment-servers": {
+                "members": {
+                    host: {"address": f"{LOOPBACK}:{plan.port(host)}", "reach": "payments"}
+                    for host in APPLICATION_HOSTS
+                }
+            },
+        },
         "hosts": {
             "staging": {
                 "inventory": str(plan.inventory),

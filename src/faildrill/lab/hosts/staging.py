@@ -33,6 +33,7 @@ class HostsStaging(staging.Staging):
         for name in HOSTS:
             configs.give(planned, name)
         planned.inventory.write_text(environment_file.inventory(planned), encoding="utf-8")
+        environment_file.write_ssh_config(planned)
 
     def environment_text(self, identity: Identity) -> str:
         """Return the text of the environment file."""
