@@ -108,6 +108,7 @@ GUARDS: Final = {
 }
 
 REACHES: Final = {
+    "command.reach": "faildrill.adapters.command.member_programs:Programs",
     "lab.supervisor": "faildrill.adapters.lab.reach:Supervisor",
     "local.process": "faildrill.adapters.ssh.pid_file:LocalProcess",
     "ssh.process": "faildrill.adapters.ssh.pid_file:Process",

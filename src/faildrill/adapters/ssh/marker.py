@@ -46,11 +46,6 @@ class Marker(Kind):
         """Tell the content."""
         return [f"marker of hosts {self.content.strip()}"]
 
-    async def objection(self, given: Given) -> str | None:
-        """Read every file; whatever is not the declared content is an objection."""
-        answers = await self.ask_again(given)
-        return "; ".join((*answers.differs, *answers.silent)) or None
-
     async def ask_again(self, given: Given) -> Told:
         """Read every file, and tell apart who holds something else and who can't be read."""
         members = list(self.group.members.values())
@@ -58,6 +53,11 @@ class Marker(Kind):
         for place, words in await asyncio.gather(*(self._read(member, given) for member in members)):
             answers[place].append(words)
         return answers
+
+    async def objection(self, given: Given) -> str | None:
+        """Read every file; whatever is not the declared content is an objection."""
+        _, differs, silent = await self.ask_again(given)
+        return "; ".join([*differs, *silent]) or None
 
     async def _read(self, member: GroupMember, given: Given) -> tuple[int, str]:
         path = self.file.replace(MEMBER, member.name)

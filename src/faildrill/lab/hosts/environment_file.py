@@ -1,5 +1,6 @@
 """The environment file and the Ansible inventory of a lab of hosts."""
 
+from pathlib import Path
 from typing import Any, Final
 
 from faildrill.lab.core.port_reservations import LOOPBACK
@@ -63,15 +64,20 @@ def inventory(plan: HostsPlan) -> str:
 
 def write_ssh_config(plan: HostsPlan) -> None:
     """Write OpenSSH's configuration, the keys of the hosts, and on each host that runs payments which place it is."""
-    known = plan.ssh_config.with_name("known_hosts")
+    known = plan.inventory.with_name("known_hosts")
     known.write_text("".join(f"{host} {host_key(plan, host)}\n" for host in HOSTS), encoding="ascii")
     shared = f"IdentityFile {plan.client_key}\nIdentitiesOnly yes\nUserKnownHostsFile {known}\n"
     own = (
         f"Host {host}\nHostName {LOOPBACK}\nPort {plan.port(f'{host} ssh')}\nHostKeyAlias {host}\n" for host in HOSTS
     )
-    plan.ssh_config.write_text(f"User {USER}\n{shared}GlobalKnownHostsFile /dev/null\n{''.join(own)}", encoding="ascii")
+    config = f"User {USER}\n{shared}GlobalKnownHostsFile /dev/null\n{''.join(own)}"
+    _ssh_config(plan).write_text(config, encoding="ascii")
     for host in APPLICATION_HOSTS:
         (plan.folder(host) / "etc" / "place").write_text(f"{_says(plan)}\n", encoding="ascii")
+
+
+def _ssh_config(plan: HostsPlan) -> Path:
+    return plan.inventory.with_name("ssh_config")
 
 
 def _says(plan: HostsPlan) -> str:
@@ -86,7 +92,7 @@ def _of_each(plan: HostsPlan, path: str) -> str:
 def _over_ssh(plan: HostsPlan) -> dict[str, Any]:
     """Return how the payments service of a host is reached over SSH."""
     process = {
-        "config": str(plan.ssh_config),
+        "config": str(_ssh_config(plan)),
         "pid_file": _of_each(plan, "units/payments.pid"),
         "command": "faildrill.lab.payments.server",
         "start_command": ["systemctl", "start", "payments"],

@@ -27,11 +27,6 @@ class HostsPlan(plan.Plan):
         return self.place.folder / "keys" / "id_ed25519"
 
     @property
-    def ssh_config(self) -> Path:
-        """OpenSSH's configuration, by which each host is logged in to by its name."""
-        return self.place.folder / "ssh_config"
-
-    @property
     def inventory(self) -> Path:
         """The Ansible inventory of the hosts."""
         return self.place.folder / "inventory.yml"
