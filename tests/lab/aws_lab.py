@@ -110,8 +110,8 @@ class AwsLab:
     def address(self, name: str = "", within: float = 1) -> str:
         """Return where the name of the cluster leads to, by the lab's own name server, or how it refuses."""
         question = dns.message.make_query(name or self.service.endpoint, "A")
-        users = yaml.safe_load((self.facts.folder / "users.yaml").read_text(encoding="utf-8"))
-        host, _, port = users["databases"]["payments"]["resolver"].partition(":")
+        environment = yaml.safe_load((self.facts.folder / "environment.yaml").read_text(encoding="utf-8"))
+        host, _, port = environment["databases"]["payments"]["resolver"].partition(":")
         answer = dns.query.udp(question, host, timeout=within, port=int(port))
         rows = [row.to_text() for rrset in answer.answer for row in rrset if rrset.rdtype == dns.rdatatype.A]
         return rows[0] if rows else dns.rcode.to_text(answer.rcode())

@@ -10,6 +10,8 @@ from faildrill.lab.payments.schema import Identity
 _ACCOUNT: Final = "staging"
 """What drills call the account."""
 _EVERY: Final = {"every": "1s", "timeout": "3s"}
+_CACHED: Final = "45s"
+"""How long a client keeps the address of the writer that does not obey its TTL."""
 _CALLS: Final = 20
 """A second: the API is this machine's own."""
 
@@ -22,7 +24,7 @@ def text(plan: AwsPlan, identity: Identity) -> str:
         "drillable": True,
         "reaches": {"lab": {"lab.supervisor": {"socket": str(plan.place.control)}}},
         "aws": {_ACCOUNT: _account(plan)},
-        "databases": {name: _database(plan, name) for name in INSTANCES},
+        "databases": {**{name: _database(plan, name) for name in INSTANCES}, **_for_users(plan)},
         "groups": {"instances": {"members": {name: _member(plan, name) for name in INSTANCES}}},
         "identity": [{"aws.identity": {"aws": _ACCOUNT}}, host_identity(plan)],
         "probes": {"redundancy": {"aws.redundancy": {"aws": _ACCOUNT, "cluster": CLUSTER}, **_EVERY}},
@@ -30,12 +32,15 @@ def text(plan: AwsPlan, identity: Identity) -> str:
     return yaml_text(content)
 
 
-def users_text(plan: AwsPlan) -> str:
-    """Return where users find the database: at the name of the cluster, by the lab's own name servers."""
+def _for_users(plan: AwsPlan) -> dict[str, Any]:
+    """Return the database at the name of the cluster, for clients that differ in whom they ask and what they keep."""
     database = _database(plan, plan.endpoint)
-    resolvers = {"payments": NAME_SERVER, "payments-office": OFFICE}
-    asked = {name: f"{plan.address(node)}:{plan.port(node)}" for name, node in resolvers.items()}
-    return yaml_text({"databases": {name: {**database, "resolver": address} for name, address in asked.items()}})
+    asked = {node: f"{plan.address(node)}:{plan.port(node)}" for node in (NAME_SERVER, OFFICE)}
+    return {
+        "payments": {**database, "resolver": asked[NAME_SERVER], "resolve": "ttl"},
+        "payments-office": {**database, "resolver": asked[OFFICE], "resolve": "ttl"},
+        "payments-cached": {**database, "resolver": asked[NAME_SERVER], "resolve": _CACHED},
+    }
 
 
 def _account(plan: AwsPlan) -> dict[str, Any]:

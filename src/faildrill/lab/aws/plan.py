@@ -89,11 +89,6 @@ class AwsPlan(plan.Plan):
         return self.place.folder / "zone.json"
 
     @property
-    def users_file(self) -> Path:
-        """Where users find the database."""
-        return self.place.folder / "users.yaml"
-
-    @property
     def service_socket(self) -> Path:
         """Where the API asks the service."""
         return self.place.run / "rds.sock"

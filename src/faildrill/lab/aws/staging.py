@@ -108,7 +108,6 @@ def make(place: Place) -> AwsStaging:
     staging.make_passwords(planned)
     write(planned.access_key_id_file, planned.access_key_id)
     write(planned.secret_access_key_file, secrets.token_urlsafe(30))
-    write(planned.users_file, environment_file.users_text(planned))
     return AwsStaging(planned)
 
 
