@@ -27,7 +27,7 @@ from faildrill.lab.core.facts import Facts
 ONCE: Final[dict[str, Any]] = {
     "retries": {"total_max_attempts": 1, "mode": "standard"},
     "connect_timeout": 1,
-    "read_timeout": 2,
+    "read_timeout": 15,
 }
 QUICK = {"begins": 0.05, "drops": 0.1, "api": 0.05, "event": 0.05, "dns": 0.1, "reader": 0, "available": 0.05}
 
@@ -94,12 +94,20 @@ class AwsLab:
         [writer] = [one["DBInstanceIdentifier"] for one in cluster["DBClusterMembers"] if one["IsClusterWriter"]]
         return cluster["Status"], writer
 
+    def rest(self, within: float = 60) -> str:
+        """Wait until no failover goes on, and return who is the writer then."""
+        deadline = time.monotonic() + within
+        while (state := self.state())[0] != "available":
+            assert time.monotonic() < deadline, self.told()[-10:]
+            time.sleep(0.1)
+        return state[1]
+
     def messages(self) -> list[str]:
         """Return the events of the cluster, as the API tells them."""
         answer = self.client("rds", **ONCE).describe_events(SourceType="db-cluster", SourceIdentifier="payments")
         return [event["Message"] for event in answer["Events"]]
 
-    def ended(self, since: int, last: str = "available", within: float = 20) -> list[str]:
+    def ended(self, since: int, last: str = "available", within: float = 60) -> list[str]:
         """Wait until something has happened, and return all that has."""
         deadline = time.monotonic() + within
         while last not in self.happened(since):

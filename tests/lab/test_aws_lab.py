@@ -3,6 +3,7 @@
 import json
 import time
 from collections.abc import Iterator
+from typing import Any
 
 import botocore.exceptions
 import botocore.parsers
@@ -33,7 +34,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AwsLab]:
 @pytest.fixture
 def lab(running: AwsLab) -> Iterator[AwsLab]:
     """A lab that tells the truth, with au1 for its writer."""
-    if running.state() != ("available", "au1"):
+    if running.rest() != "au1":
         _fail_over(running, "au1")
     yield running
     running.lie()
@@ -53,11 +54,11 @@ def _fail_over(lab: AwsLab, target: str) -> list[str]:
     return lab.ended(since)
 
 
-def _ask(lab: AwsLab, target: str = "au2", cluster: str = "payments") -> str:
+def _ask(lab: AwsLab, target: str = "au2", cluster: str = "payments", **config: Any) -> str:
     """Ask for a failover once; return the code of the refusal, what was raised, or nothing."""
     request = {"DBClusterIdentifier": cluster, "TargetDBInstanceIdentifier": target}
     try:
-        lab.client("rds", **ONCE).failover_db_cluster(**request)
+        lab.client("rds", **{**ONCE, **config}).failover_db_cluster(**request)
     except botocore.exceptions.ClientError as error:
         return str(error.response["Error"]["Code"])
     except (botocore.exceptions.BotoCoreError, botocore.parsers.ResponseParserError) as error:
@@ -99,7 +100,7 @@ def test_a_cluster_without_a_reader_that_answers_does_not_fail_over(lab: AwsLab)
     lab.node("au2", op="signal", signal="KILL")
     assert _ask(lab) == "InvalidDBClusterStateFault"
     lab.node("au2", op="start")
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 30
     while _ask(lab) != "":
         assert time.monotonic() < deadline
         time.sleep(0.1)
@@ -142,7 +143,7 @@ def test_a_failover_goes_on_while_the_api_is_dead_and_the_api_knows_of_it_afterw
     with pytest.raises(LOST):
         lab.state()
     lab.node("aws", op="start")
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while True:
         try:
             assert lab.state() == ("available", "au2")
@@ -197,7 +198,7 @@ def test_a_writer_that_is_killed_is_failed_over_without_being_asked(lab: AwsLab)
 def test_a_lie_on_the_wire_is_told_before_or_after_the_effect(lab: AwsLab, how: str, seen: str, when: str) -> None:
     since = len(lab.told())
     lab.lie({"operation": "FailoverDBCluster", "how": how, "when": when, "course": "nothing", "times": 1})
-    assert _ask(lab) == seen
+    assert _ask(lab, read_timeout=1 if how == "silent" else 15) == seen
     assert lab.happened(since) == (["accepted"] if when == "after" else [])
 
 
@@ -206,7 +207,7 @@ def test_boto3_as_it_comes_fails_over_twice_and_says_ok_when_an_answer_is_lost(l
     lab.lie({"operation": "FailoverDBCluster", "how": "500", "when": "over", "times": 1})
     answer = lab.client("rds").failover_db_cluster(DBClusterIdentifier="payments")
     lab.ended(since)
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while lab.happened(since).count("available") < 2:
         assert time.monotonic() < deadline, lab.told(since)
         time.sleep(0.05)
@@ -250,7 +251,7 @@ def test_a_failover_can_come_back_to_the_first_writer(lab: AwsLab) -> None:
     lab.lie({"operation": "FailoverDBCluster", "how": "fails-back"})
     since = len(lab.told())
     assert _ask(lab) == ""
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while lab.happened(since).count("available") < 2:
         assert time.monotonic() < deadline, lab.told(since)
         time.sleep(0.05)

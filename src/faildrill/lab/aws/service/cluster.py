@@ -72,7 +72,7 @@ class Cluster:
         while True:
             await asyncio.sleep(_LOOK_EVERY)
             writer = self._records.now.writer
-            if not self._is_idle() or await self._instances.runs(writer):
+            if not self._is_idle() or self._instances.runs(writer):
                 fell = math.inf
                 continue
             fell = min(fell, time.monotonic())

@@ -10,6 +10,7 @@ import asyncpg
 from faildrill.errors import FaildrillError
 from faildrill.lab.aws.service.settings import Settings
 from faildrill.lab.core import control
+from faildrill.system import processes
 
 _WITHIN: Final = 30.0
 _PAUSE: Final = 0.02
@@ -53,12 +54,15 @@ class Instances:
         except FAILURES:
             return None
 
-    async def runs(self, name: str) -> bool:
-        """Tell whether one runs; it is taken to where the lab doesn't say."""
+    def runs(self, name: str) -> bool:
+        """Tell whether the main process of one is there and not held by a signal."""
+        folder = Path(self._settings.instances[name].writer_file).with_name("data")
         try:
-            return str((await self._ask({"op": "status"}))["nodes"][name]["state"]) == "running"
-        except (FaildrillError, OSError, TimeoutError):
-            return True
+            pid, *_ = (folder / "postmaster.pid").read_text(encoding="utf-8").split()
+            process = processes.look(int(pid))
+        except (OSError, ValueError):
+            return False
+        return process is not None and process.state not in processes.STOPPED
 
     async def _started(self, name: str) -> bool:
         try:

@@ -49,7 +49,7 @@ class Instance:
 
     address: str
     writer_file: str
-    """Says at its start whom it follows."""
+    """In its folder; says at its start whom it follows."""
     zone: str
     name: str
     """By which users can reach it alone."""
