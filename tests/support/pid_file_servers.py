@@ -30,7 +30,7 @@ while True:
 START: Final = """#!/bin/sh
 rm -f {pid_file}
 echo started >>{folder}/starts
-setsid {python} -I -S {server} {port} {pid_file} </dev/null >/dev/null 2>&1 &
+setsid {prefix}{python} -I -S {server} {port} {pid_file} </dev/null >/dev/null 2>&1 &
 until [ -s {pid_file} ] && kill -0 "$(cat {pid_file})" 2>/dev/null; do sleep 0.02; done
 """
 
@@ -38,16 +38,23 @@ until [ -s {pid_file} ] && kill -0 "$(cat {pid_file})" 2>/dev/null; do sleep 0.0
 class Server:
     """One member: its server, its pid file, and what starts it."""
 
-    def __init__(self, folder: Path, name: str) -> None:
+    def __init__(self, folder: Path, name: str, elsewhere: int | None = None) -> None:
+        """`elsewhere`: a port, in a network of its own."""
         self.name, self.folder = name, folder
         self.pid_file = folder / f"{name}.pid"
         with socket.create_server(("127.0.0.1", 0)) as free:
-            self.port = int(free.getsockname()[1])
+            self.port = elsewhere or int(free.getsockname()[1])
         self.program = folder / f"{name}.py"
         self.program.write_text(SERVER)
         self.start = folder / f"start-{name}"
+        prefix = "unshare --net sh -c 'ip link set lo up; exec \"$@\"' sh " if elsewhere else ""
         text = START.format(
-            folder=folder, python=sys.executable, server=self.program, port=self.port, pid_file=self.pid_file
+            prefix=prefix,
+            folder=folder,
+            python=sys.executable,
+            server=self.program,
+            port=self.port,
+            pid_file=self.pid_file,
         )
         self.start.write_text(text)
         self.start.chmod(0o700)
@@ -96,9 +103,9 @@ def state(pid: int) -> str:
 
 
 @contextmanager
-def server(folder: Path, name: str = "pay1") -> Iterator[Server]:
+def server(folder: Path, name: str = "pay1", elsewhere: int | None = None) -> Iterator[Server]:
     """Give a server that runs, and leave none of its processes."""
-    one = Server(folder, name)
+    one = Server(folder, name, elsewhere)
     try:
         subprocess.run([str(one.start)], check=True)
         yield one

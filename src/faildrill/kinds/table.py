@@ -110,8 +110,12 @@ GUARDS: Final = {
 REACHES: Final = {
     "command.reach": "faildrill.adapters.command.member_programs:Programs",
     "lab.supervisor": "faildrill.adapters.lab.reach:Supervisor",
+    "local.container": "faildrill.adapters.ssh.container:LocalContainer",
     "local.process": "faildrill.adapters.ssh.pid_file:LocalProcess",
+    "local.systemd": "faildrill.adapters.ssh.unit:LocalUnit",
+    "ssh.container": "faildrill.adapters.ssh.container:Container",
     "ssh.process": "faildrill.adapters.ssh.pid_file:Process",
+    "ssh.systemd": "faildrill.adapters.ssh.unit:Unit",
 }
 
 EXPECTATIONS: Final = {

@@ -152,9 +152,9 @@ class HostMember(Kind):
         return session((type(self).__name__, self.model_dump_json(), member), opening)
 
 
-def read(name: str) -> str:
-    """Return a part of the program that runs on hosts."""
-    return (files("faildrill.adapters.ssh") / name).read_text(encoding="utf-8")
+def read(*names: str) -> str:
+    """Return parts of the program that runs on hosts."""
+    return "\n".join((files("faildrill.adapters.ssh") / name).read_text(encoding="utf-8") for name in names)
 
 
 _PROGRAM: Final = read("host_program.sh")

@@ -1,6 +1,8 @@
 # What a reach runs on a host: one member is looked at, signalled and started, an order a line, each answered by a line.
 #
-# In front of this stand the words that are the member's own (`nonce`, `key`, `whole` and what process_member.sh reads).
+# In front of this stand the words that are the member's own (`nonce`, `key`, `whole`), and what it is: process_member.sh,
+# systemd_member.sh or container_member.sh, with processes.sh and watchman.sh, have find_member (`main`, `roots`), list, is_stopped,
+# may_signal, kill_all, hold_all, go_on, terminate, bring_up, watch and lift; each says `why` it failed.
 # POSIX sh with awk, grep, head and the tools that are named below; Linux, as /proc is read. No order is done twice.
 #
 #   ID state                          running | stopped | absent
@@ -66,16 +68,6 @@ $2
 LIST
 }
 
-# Tells who of a list can't be signalled by this user, before anything is.
-barred() {
-    while read -r pid start _; do
-        [ -n "$pid" ] && is_same "$pid" "$start" || continue
-        kill -s 0 "$pid" 2>/dev/null || { is_same "$pid" "$start" && echo "$pid"; }
-    done <<LIST
-$1
-LIST
-}
-
 left_of() {
     while read -r pid start _; do
         [ -n "$pid" ] && is_same "$pid" "$start" || continue
@@ -89,59 +81,12 @@ pause() {
     sleep 0.01 2>/dev/null || sleep 1
 }
 
-# Holds every process of the member, again and again until a look finds none that runs: one that was not held yet may
-# have started another. False where that takes longer than so many hundredths of a second.
-hold() {
-    now
-    until_then=$((now + $1))
-    while members=$(list) && running=$(printf '%s\n' "$members" | grep -v ' [Tt]$' | grep .); do
-        send STOP "$running"
-        now
-        [ "$now" -le "$until_then" ] || return 1
-        pause
-    done
-}
-
-finish() {
-    hold 50
-    members=$(list)
-    send KILL "$members"
-    now
-    until_then=$((now + 200))
-    while left=$(left_of "$members") && [ -n "$left" ]; do
-        now
-        [ "$now" -le "$until_then" ] || return 1
-        pause
-    done
-}
-
 # Who holds a limit, or ends the fault as it is over, is found by its name: no file of ours is on the host.
 holders() {
     for file in $(grep -l -s "faildrill[.]$1[.]$key" /proc/[0-9]*/cmdline 2>/dev/null); do
         file=${file%/cmdline}
         echo "${file#/proc/}"
     done
-}
-
-lift() {
-    for pid in $(holders limit); do
-        kill -s KILL -- "-$pid" 2>/dev/null
-    done
-}
-
-# A process of its own session, which whoever asked for it can't take with him.
-watch() {
-    ready=$({ setsid sh -c 'whole=$1; shift; eval "$whole"' "faildrill.limit.$key" "$whole" limit "$1" </dev/null 2>/dev/null & } | head -n 1)
-    [ "$ready" = ready ]
-}
-
-limit() {
-    trap '' HUP
-    echo ready
-    exec >/dev/null
-    sleep "$1"
-    # From here on by another name: who puts back ends one that waits, and waits for one that acts.
-    exec sh -c 'whole=$1; shift; eval "$whole"' "faildrill.ending.$key" "$whole" ending
 }
 
 # Twice where the first time finds nothing to do: the limit is held before the signal is sent.
@@ -152,18 +97,11 @@ ending() {
             if [ -z "$members" ] || [ -z "$main" ]; then
                 bring_up && return
             elif is_stopped; then
-                send CONT "$members" && return
+                go_on && return
             fi
         fi
         sleep 3
     done
-}
-
-is_stopped() {
-    for root in $roots; do
-        printf '%s\n' "$members" | grep -q "^$root [0-9]* [Tt]$" && return
-    done
-    return 1
 }
 
 state() {
@@ -188,22 +126,21 @@ signal() {
     find_member || { answer refused "$why"; return; }
     members=$(list)
     [ -n "$members" ] || { answer refused "it does not run"; return; }
-    not_ours=$(barred "$members")
-    [ -z "$not_ours" ] || { answer refused "this user may not signal process $(echo $not_ours): log in as another one, or say become: true"; return; }
+    may_signal || { answer refused "$why"; return; }
     lift
     if [ "$2" != - ] && ! watch "$2"; then
         lift
-        answer refused "nobody on the host could be had to hold the limit: are setsid and head there?"
+        answer refused "nobody on the host could be had to hold the limit"
         return
     fi
     case $1 in
-        KILL) finish || { answer failed "processes $(echo $left) do not end"; return; } ;;
-        STOP) hold 200 || { send CONT "$(list)"; lift; answer failed "processes $(echo $running) do not stop"; return; } ;;
-        CONT) send CONT "$members" ;;
-        TERM) kill -s TERM "$main" ;;
-        *) answer refused "no such signal: $1"; return ;;
+        KILL) kill_all ;;
+        STOP) hold_all || { lift; false; } ;;
+        CONT) go_on ;;
+        TERM) terminate ;;
+        *) why="no such signal: $1"; false ;;
     esac
-    answer ok "$1"
+    if [ $? -eq 0 ]; then answer ok "$1"; else answer failed "$why"; fi
 }
 
 start() {
@@ -221,8 +158,10 @@ start() {
 # proc_pid_net(5), and who holds the sockets that take connections there, as far as this user may see.
 listens() {
     find_member || { answer unseen "$why"; return; }
-    tables=/proc/net/tcp
-    [ ! -e /proc/net/tcp6 ] || tables="$tables /proc/net/tcp6"
+    # In the network that the member is in, which may be one of its own.
+    net=/proc/${main:-self}/net
+    tables=$net/tcp
+    [ ! -e "$net/tcp6" ] || tables="$tables $net/tcp6"
     # A socket that is bound to the very address takes its connections; only where there is none, one bound to all.
     found=$(LC_ALL=C awk -v family="$1" -v local4="$2" -v remote4="$3" -v local6="$4" -v remote6="$5" '
         FNR == 1 { next }

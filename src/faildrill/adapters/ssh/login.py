@@ -2,6 +2,7 @@
 
 import base64
 import json
+import os
 import shlex
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -34,7 +35,7 @@ _OPTIONS: Final = (
     "EscapeChar=none",
     "LogLevel=ERROR",
 )
-_ASKED_WITHIN: Final = 8.0
+_ASKED_WITHIN: Final = 15.0
 """Seconds for `ansible-inventory`, which takes one."""
 
 
@@ -62,8 +63,12 @@ class Login(Kind):
     def _is_a_key(cls, value: str | None) -> str | None:
         return value if value is None else a_public_key(value)
 
+    def called(self, member: str) -> str:
+        """Name the host."""
+        return self.host.replace(MEMBER, member)
+
     @asynccontextmanager
-    async def logged_in(self, member: str, program: str) -> AsyncIterator[list[str]]:
+    async def command_line(self, member: str, program: str) -> AsyncIterator[list[str]]:
         """Give the words that run a program of sh on the host; ValueError where the inventory doesn't say how."""
         host = self.host.replace(MEMBER, member)
         reached = await self._reached(host) if self.inventory else []
@@ -95,6 +100,19 @@ class Login(Kind):
         except CannotSee as error:
             raise ValueError(str(error)) from error
         return _of_ansible(host, known)
+
+
+class ThisHost(Kind):
+    """The host that faildrill runs on."""
+
+    def called(self, member: str) -> str:
+        """Name the host."""
+        return os.uname().nodename
+
+    @asynccontextmanager
+    async def command_line(self, member: str, program: str) -> AsyncIterator[list[str]]:
+        """Run a program of sh here."""
+        yield ["sh", "-c", in_sh(program)]
 
 
 def in_sh(program: str) -> str:

@@ -14,7 +14,7 @@ from faildrill.system.redaction import clean
 
 _SHOWN: Final = 80
 """Characters of a file's content that are shown."""
-_REACHES: Final = ("ssh.process", "local.process")
+_REACHES: Final = tuple(f"{where}.{what}" for where in ("ssh", "local") for what in ("systemd", "process", "container"))
 _PROVED, _DIFFERS, _SILENT = range(3)
 
 
@@ -29,7 +29,7 @@ class Marker(Kind):
           - ssh.marker: {group: payment-servers, file: /etc/faildrill/place, content: "staging 3f2a9c41"}
     """
 
-    group: Group = Field(description="the group, each of whose members has the reach `ssh.process` or `local.process`")
+    group: Group = Field(description="the group, each of whose members is reached by `ssh.…` or `local.…`")
     file: Annotated[str, Field(pattern=r"^/.*\S$")] = Field(
         description="the file on each host; `{member}` is the member's name"
     )
@@ -39,7 +39,7 @@ class Marker(Kind):
     def _is_reached(self) -> Self:
         others = [one.name for one in self.group.members.values() if not one.reach or one.reach.kind not in _REACHES]
         if others:
-            raise ValueError(f"{', '.join(others)} of {self.group.name} is not reached by {' or '.join(_REACHES)}")
+            raise ValueError(f"{', '.join(others)} of {self.group.name} is not reached by {', '.join(_REACHES)}")
         return self
 
     def facts(self) -> list[str]:

@@ -1,15 +1,12 @@
 """`ssh.process` and `local.process`: a member is the process of a pid file, on a host or on this one."""
 
-import os
 import shlex
-from collections.abc import AsyncIterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Annotated, Final
 
 from pydantic import Field
 
 from faildrill.adapters.ssh.host_member import HostMember, read
-from faildrill.adapters.ssh.login import MEMBER, Login, in_sh
+from faildrill.adapters.ssh.login import MEMBER, Login, ThisHost
 from faildrill.ports import Words
 
 _ON_THE_HOST: Final = r"^(/|\{member\})\S.*$"
@@ -46,7 +43,7 @@ class OfProcess(HostMember):
         )
 
 
-class Process(OfProcess, Login):
+class Process(Login, OfProcess):
     """Reaches processes on hosts over OpenSSH: by pid file, where there is no systemd.
 
     A member is the process whose number stands in `pid_file`, and all that descends from it; it is touched only if its
@@ -66,16 +63,8 @@ class Process(OfProcess, Login):
               start_command: [/usr/local/bin/payments-start]
     """
 
-    def called(self, member: str) -> str:
-        """Name the host."""
-        return self.host.replace(MEMBER, member)
 
-    def command_line(self, member: str, program: str) -> AbstractAsyncContextManager[list[str]]:
-        """Log in."""
-        return self.logged_in(member, program)
-
-
-class LocalProcess(OfProcess):
+class LocalProcess(ThisHost, OfProcess):
     """Reaches processes of the host that faildrill runs on, by pid file, with the means of `ssh.process`.
 
     reaches:
@@ -86,14 +75,5 @@ class LocalProcess(OfProcess):
           start_command: [systemctl, start, "{member}"]
     """
 
-    def called(self, member: str) -> str:
-        """Name the host."""
-        return os.uname().nodename
 
-    @asynccontextmanager
-    async def command_line(self, member: str, program: str) -> AsyncIterator[list[str]]:
-        """Run it here."""
-        yield ["sh", "-c", in_sh(program)]
-
-
-_PROGRAM: Final = read("process_member.sh")
+_PROGRAM: Final = read("process_member.sh", "processes.sh", "watchman.sh")

@@ -42,6 +42,10 @@ find_member() {
     others
 }
 
+stay_down() {
+    :
+}
+
 list() {
     [ -z "$(echo $roots)" ] || descend $roots
 }

@@ -20,7 +20,7 @@ from faildrill.system import redaction
 
 _INHERITED: Final = ("PATH", "HOME", "USER", "LOGNAME", "LANG", "SSH_AUTH_SOCK", "XDG_RUNTIME_DIR")
 """What OpenSSH needs of our environment; no mark of a run, as a service that is started over it belongs to its host."""
-OPENED_WITHIN: Final = 12.0
+OPENED_WITHIN: Final = 15.0
 """Seconds for a login, over jump hosts too."""
 _STALE: Final = 1.0
 """Seconds without an answer after which a session is asked for the time before anything is changed over it."""
@@ -82,10 +82,12 @@ class StandingSession:
     async def look(self, within: float, *words: str) -> Answer:
         """Ask something that changes nothing, within float seconds; once more over a new session where it was lost.
 
+        A session that does not stand yet has the time for a login besides.
+
         Raises NotReached, AnswerLost, TimeoutError.
         """
-        async with asyncio.timeout(within), self._lock:
-            was_open = self._open is not None
+        was_open = self._open is not None
+        async with asyncio.timeout(within if was_open else within + OPENED_WITHIN), self._lock:
             try:
                 return await self._asked(words)
             except AnswerLost:

@@ -6,6 +6,7 @@ Every test is on real processes; those over SSH are on a real sshd, as a host th
 import asyncio
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterator
@@ -88,18 +89,19 @@ def test_it_is_seen_whether_an_address_leads_to_the_member(reach: OfProcess, pay
     assert words == f"pay1: nobody takes connections at {other.address}"
 
 
-def test_a_connection_that_ends_on_another_host_proves_that_the_address_is_elsewhere(pay1: Server) -> None:
-    """A network of its own has the same address, where somebody else listens: its host doesn't see our connection."""
-
-    class Elsewhere(LocalProcess):
-        @asynccontextmanager
-        async def command_line(self, member: str, program: str) -> AsyncIterator[list[str]]:
-            async with super().command_line(member, program) as argv:
-                yield ["unshare", "--net", *argv]
-
-    if os.geteuid() != 0 or subprocess.run(["unshare", "--net", "true"], check=False, capture_output=True).returncode:
+def test_a_connection_that_ends_in_another_network_proves_that_the_address_is_elsewhere(
+    pay1: Server, tmp_path: Path
+) -> None:
+    """A member in a network of its own has the very address that another one answers at here."""
+    if (
+        os.geteuid() != 0
+        or not shutil.which("ip")
+        or subprocess.run(["unshare", "--net", "true"], check=False).returncode
+    ):
         pytest.skip("no network namespaces")
-    told = asyncio.run(Elsewhere.model_validate(pay1.params()).leads("pay1", [pay1.address]))
+    (tmp_path / "other").mkdir()
+    with server(tmp_path / "other", "pay2", pay1.port) as other:
+        told = asyncio.run(other.reach().leads("pay2", [pay1.address]))
     assert told.proved == []
     assert "does not arrive on" in told.differs[0]
 
@@ -142,8 +144,9 @@ def test_processes_of_another_user_are_refused_before_any_is_touched(pay1: Serve
 
     if os.geteuid() != 0:
         pytest.skip("needs another user")
-    for folder in (pay1.folder, pay1.folder.parent, pay1.folder.parent.parent):
-        folder.chmod(0o755)
+    for folder in (pay1.folder, *pay1.folder.parents):
+        if "pytest-" in str(folder):
+            folder.chmod(0o755)
     reach = AsNobody.model_validate(pay1.params())
 
     async def course() -> None:
@@ -305,8 +308,6 @@ def test_a_host_is_logged_in_to_as_the_inventory_says(pay1: Server, sshd: SshSer
         assert await reach.state("pay1") == "running"
         with pytest.raises(CannotSee, match="has a template for pay2"):
             await reach.state("pay2")
-        with pytest.raises(CannotSee, match="pay3"):
-            await reach.state("pay3")
 
     asyncio.run(course())
 

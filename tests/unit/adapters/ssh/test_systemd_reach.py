@@ -1,0 +1,148 @@
+"""Members that are units of systemd: signalled by their control group, kept down, and brought back by a timer."""
+
+import asyncio
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from faildrill.adapters.ssh.unit import LocalUnit
+from faildrill.errors import CannotSee
+from support.pid_file_servers import eventually, state
+from support.user_systemd import needs_systemd, user_systemd
+
+pytestmark = needs_systemd
+SERVER: Final = (
+    "import os, socket\\ns = socket.create_server(('127.0.0.1', {port}))\\n"
+    "os.fork()\\nk = []\\nwhile True: k.append(s.accept())"
+)
+UNIT: Final = """\
+[Service]
+ExecStart={python} -I -S -c "{program}"
+Restart={restart}
+RestartSec=0
+StartLimitIntervalSec=0
+"""
+
+
+class Place:
+    def __init__(self, folder: Path) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            self.port = int(free.getsockname()[1])
+        self.folder, self.address = folder, f"127.0.0.1:{self.port}"
+        python = f"{sys.base_prefix}/bin/python3"
+        program = SERVER.format(port=self.port)
+        self.units = {
+            f"{restart}.service": UNIT.format(python=python, program=program, restart=restart)
+            for restart in ("no", "always")
+        }
+
+    def ctl(self, *words: str) -> str:
+        argv = ["systemctl", "--user", *words]
+        return subprocess.run(argv, check=False, capture_output=True, text=True, env=dict(os.environ)).stdout.strip()
+
+    def pids(self) -> list[int]:
+        """Return the processes of both units."""
+        found = []
+        for one in Path("/proc").iterdir():
+            try:
+                words = (one / "cmdline").read_bytes() if one.name.isdecimal() else b""
+            except OSError:
+                continue
+            if f"'127.0.0.1', {self.port}".encode() in words and words.startswith(sys.base_prefix.encode()):
+                found.append(int(one.name))
+        return [pid for pid in found if state(pid) not in "ZX"]
+
+
+@pytest.fixture(scope="module")
+def place() -> Iterator[Place]:
+    with tempfile.TemporaryDirectory(prefix="faildrill-test-") as name:
+        one = Place(Path(name))
+        with user_systemd(Path(name), one.units) as runtime, pytest.MonkeyPatch.context() as environment:
+            environment.setenv("XDG_RUNTIME_DIR", str(runtime))
+            yield one
+
+
+@pytest.fixture
+def unit(request: pytest.FixtureRequest, place: Place) -> Iterator[str]:
+    """A unit that runs; `always` is one that systemd starts again at once."""
+    place.ctl("start", request.param)
+    eventually(lambda: len(place.pids()) == 2)
+    yield request.param
+    place.ctl("kill", "--signal=CONT", request.param)
+    place.ctl("stop", "no", "always")
+    eventually(lambda: not place.pids())
+
+
+def reach() -> LocalUnit:
+    return LocalUnit.model_validate({"unit": "{member}.service", "user": True})
+
+
+@pytest.mark.parametrize("unit", ["no", "always"], indirect=True)
+def test_a_unit_is_held_killed_and_stays_down_until_it_is_started(unit: str, place: Place) -> None:
+    async def course() -> None:
+        assert await reach().state(unit) == "running"
+        [proved], differs, silent = await reach().leads(unit, [place.address])
+        assert (differs, silent) == ([], [])
+        assert place.address in proved
+        await reach().signal(unit, "STOP")
+        assert [state(pid) for pid in place.pids()] == ["T", "T"]
+        assert await reach().state(unit) == "stopped"
+        await reach().signal(unit, "CONT")
+        assert await reach().state(unit) == "running"
+        await reach().signal(unit, "KILL")
+        assert place.pids() == []
+        await asyncio.sleep(0.3)  # as long as systemd takes to start one again, and more
+        assert await reach().state(unit) == "absent"
+        await reach().start(unit)
+        await reach().start(unit)
+        assert await reach().state(unit) == "running"
+
+    asyncio.run(course())
+    eventually(lambda: len(place.pids()) == 2)
+
+
+@pytest.mark.parametrize(("name", "unit"), [("STOP", "no"), ("KILL", "always")], indirect=["unit"])
+def test_systemd_brings_a_unit_back_when_nothing_of_ours_lives_any_more(name: str, unit: str, place: Place) -> None:
+    program = (
+        "import asyncio, os, sys\n"
+        "from faildrill.adapters.ssh.unit import LocalUnit\n"
+        "async def main():\n"
+        f"    await LocalUnit.model_validate_json(sys.argv[1]).signal_for('{unit}', '{name}', 1.5)\n"
+        "    os.write(1, b'done')\n"
+        "    await asyncio.sleep(60)\n"
+        "asyncio.run(main())\n"
+    )
+    argv = [sys.executable, "-c", program, reach().model_dump_json()]
+    with subprocess.Popen(argv, stdout=subprocess.PIPE) as ours:
+        assert ours.stdout is not None
+        assert ours.stdout.read(4) == b"done"
+        ours.kill()
+    eventually(lambda: [state(pid) for pid in place.pids()] == ["S", "S"], 10)
+    assert place.ctl("list-units", "--all", "--no-legend", "--state=active", "faildrill-limit-*.timer") == ""
+
+
+@pytest.mark.parametrize("unit", ["no"], indirect=True)
+def test_a_timer_is_taken_away_when_the_unit_is_put_back(unit: str, place: Place) -> None:
+    def timers() -> str:
+        return place.ctl("list-units", "--all", "--no-legend", "faildrill-limit-*.timer")
+
+    async def course() -> None:
+        await reach().signal_for(unit, "STOP", 600.0)
+        assert "faildrill-limit-" in timers()
+        await reach().signal(unit, "CONT")
+        assert timers() == ""
+
+    asyncio.run(course())
+
+
+def test_a_unit_that_is_not_there_is_not_seen(place: Place) -> None:
+    assert place.units
+    with pytest.raises(CannotSee, match="there is no unit nobody"):
+        asyncio.run(reach().state("nobody"))
