@@ -156,7 +156,7 @@ def _open(error: BaseException, exchange: Exchange) -> str:
     if isinstance(error, TimeoutError | NoAnswer):
         return str(error) or "timed out"
     said = _error_of(error)
-    words = clean(" ".join(str(said.get("Message") or said["Code"]).split()))[:_SHOWN] if said else ""
+    words = clean(" ".join(str(said.get("Message") or said["Code"]).split()))[:_SHOWN].rstrip(".") if said else ""
     if exchange.status and exchange.status not in _GOOD:
         return f"an answer of {exchange.status}" + (f": {words}" if words and words != str(exchange.status) else "")
     return f"an answer of {exchange.status} that is not AWS's" if exchange.status else clean(reason(error))[:_SHOWN]
