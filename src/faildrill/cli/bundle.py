@@ -65,12 +65,12 @@ def make(
     if output.exists():
         raise WrongUsage(f"{output} is there already: name another file with -o")
     span = contents.Span(since=since, until=until, drill=drill or "") if since else None
-    folders = contents.begun_in(span, among) if span else _named(runs, among)
+    folders = contents.begun_in(span, among) if span else _run_folders(runs, among)
     if not folders:
         raise WrongUsage(f"no run in {among} was begun then")
     contents.write(output, folders, span, key, SystemClock())
     click.echo(f"{output}: {output.stat().st_size:,} bytes")
-    _tell(output, None, None)
+    _print_check(output, None, None)
 
 
 @bundle.command()
@@ -87,10 +87,10 @@ def verify(file: Path, allowed_signers: Path | None, after: Path | None) -> None
 
     Exits with 0 where nothing is wrong, 1 where something is wrong or missing, 4 where something can't be told.
     """
-    _tell(file, allowed_signers, after)
+    _print_check(file, allowed_signers, after)
 
 
-def _tell(file: Path, allowed_signers: Path | None, after: Path | None) -> None:
+def _print_check(file: Path, allowed_signers: Path | None, after: Path | None) -> None:
     from faildrill.bundling.check import Trust, check
 
     try:
@@ -102,7 +102,7 @@ def _tell(file: Path, allowed_signers: Path | None, after: Path | None) -> None:
     sys.exit(report.exit_code)
 
 
-def _named(runs: tuple[str, ...], among: Path) -> list[Path]:
+def _run_folders(runs: tuple[str, ...], among: Path) -> list[Path]:
     folders: dict[Path, None] = {}
     for run in runs:
         folder = find(run, among)

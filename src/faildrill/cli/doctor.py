@@ -45,7 +45,7 @@ def doctor(what: str, env: str | None, reports: Path, output: str) -> None:
     with environment(named, drill or Path("drill.yaml"), start_lab=False) as place:
         loaded = load_drill(drill, place).drill if drill else None
         with resolver.patient(NAMES_WITHIN):
-            answers = resolver.run(_found(_looking(place, reports, loaded), tell=output == "text"))
+            answers = resolver.run(_print_as_they_come(_looking(place, reports, loaded), tell=output == "text"))
     if output == "json":
         click.echo(json.dumps([checked._asdict() for checked in answers], indent=2, ensure_ascii=False))
     else:
@@ -71,7 +71,7 @@ async def _looking(place: Environment, reports: Path, drill: Drill | None) -> As
             yield checked
 
 
-async def _found(looking: AsyncIterator[Checked], *, tell: bool) -> list[Checked]:
+async def _print_as_they_come(looking: AsyncIterator[Checked], *, tell: bool) -> list[Checked]:
     answers: list[Checked] = []
     async for told in looking:
         # Before JSON escapes it anew: what a kind says may hold a secret in some spelling already.

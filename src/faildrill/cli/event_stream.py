@@ -76,14 +76,14 @@ class Stream:
     async def of_run(self, folder: Path, done: asyncio.Event, drill: str = "") -> None:
         """Write the events of a run as they come, until `done` is set and all are written."""
         tail = Tail(folder / tl.FILE)
-        write = functools.partial(self._new, tail, folder.name, drill)
+        write = functools.partial(self._write_new, tail, folder.name, drill)
         while not done.is_set():
             write()
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(done.wait(), _PAUSE)
         write()
 
-    def _new(self, tail: Tail, run: str, drill: str) -> None:
+    def _write_new(self, tail: Tail, run: str, drill: str) -> None:
         for entry in tail.new():
             self._write(Line(time=entry.wall, set=self._set, run=run, drill=drill, n=entry.n, what=entry.what))
 

@@ -32,15 +32,15 @@ def evidence(labels: tuple[str, ...], since: str, until: str, among: Path, outpu
     if missing := sorted({*labels} - {proof.label for proof in proofs}):
         raise WrongUsage(f"no run in {among} carries {', '.join(map(plain, missing))}; there are: {_labels(runs)}")
     if output == "json":
-        click.echo(json.dumps([_plain(proof) for proof in proofs], indent=2))
+        click.echo(json.dumps([_as_json(proof) for proof in proofs], indent=2))
         return
     for proof in proofs:
-        _tell(proof)
+        _print_row(proof)
     if not proofs:
         click.echo("no run carries a label: write `satisfies: [LABEL]` into a drill, and run it")
 
 
-def _tell(row: Row) -> None:
+def _print_row(row: Row) -> None:
     counts = ", ".join(f"{number} {verdict}" for verdict, number in row.counted().items())
     click.echo(f"{plain(row.label)}  {plain(row.name)}: {counts}")
     if row.proven is None:
@@ -55,7 +55,7 @@ def _tell(row: Row) -> None:
         )
 
 
-def _plain(row: Row) -> dict[str, Any]:
+def _as_json(row: Row) -> dict[str, Any]:
     runs = [
         {"run": run.run, "started": run.started, "verdict": run.verdict.value, "because": run.because}
         for run in row.runs

@@ -40,14 +40,14 @@ async def show(
     """
     if mode != "quiet":
         try:
-            await _shown(Watch(folder, veil), done, mode, _Out(out, label))
+            await _keep_showing(Watch(folder, veil), done, mode, _Out(out, label))
         except Exception as error:  # noqa: BLE001 - a display that breaks must not end, or outlive, what it shows
             with contextlib.suppress(OSError, ValueError):
                 out.write(f"the display stopped ({type(error).__name__}); the run goes on\n")
     await done.wait()
 
 
-async def _shown(watch: Watch, done: asyncio.Event, mode: Mode, out: "_Out") -> None:
+async def _keep_showing(watch: Watch, done: asyncio.Event, mode: Mode, out: "_Out") -> None:
     with contextlib.ExitStack() as stack:
         display = _Drawn(watch, out.to, stack) if mode == "live" else _Written(watch, out)
         while not done.is_set():

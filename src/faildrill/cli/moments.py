@@ -46,10 +46,10 @@ def moment(written: str, span: Span) -> datetime:
         return _instant(_day(parts["day"], written), of_day, zone, written)
     middle = (span.started + (span.ended - span.started) / 2).astimezone(zone).date()
     days = [_instant(middle + timedelta(days=apart), of_day, zone, written) for apart in (-1, 0, 1)]
-    return min(days, key=lambda one: _apart(one, span))
+    return min(days, key=lambda one: _distance(one, span))
 
 
-def _apart(one: datetime, span: Span) -> timedelta:
+def _distance(one: datetime, span: Span) -> timedelta:
     return max(span.started - one, one - span.ended, timedelta())
 
 

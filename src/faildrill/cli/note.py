@@ -56,7 +56,7 @@ def note(run: str, text: str | None, among: Path, output: str, **given: Any) -> 
     span = _span(folder)
     written = _note(text, given, notes.standing(known.records), span)
     number = notes.append(folder, written)
-    _tell(number, written, span, output)
+    _print_kept(number, written, span, output)
     _report(folder)
 
 
@@ -150,22 +150,22 @@ def _span(folder: Path) -> Span:
     return Span(walls[0], walls[-1], next(first, walls[0]))
 
 
-def _tell(number: int, written: Note, span: Span, output: str) -> None:
+def _print_kept(number: int, written: Note, span: Span, output: str) -> None:
     if output == "json":
         click.echo(json.dumps({"number": number, **msgspec.to_builtins(written)}))
         return
     what = f"note {number} is kept, by {plain(written.by)}"
     if written.at:
         at = datetime.fromisoformat(written.at)
-        what += f", at {_shown(at)} UTC"
+        what += f", at {_to_the_second(at)} UTC"
         if at < span.started:
-            what += f": before the run, which began at {_shown(span.started)}"
+            what += f": before the run, which began at {_to_the_second(span.started)}"
         elif at > span.ended:
-            what += f": after the run, which ended at {_shown(span.ended)}"
+            what += f": after the run, which ended at {_to_the_second(span.ended)}"
     click.echo(what)
 
 
-def _shown(moment: datetime) -> str:
+def _to_the_second(moment: datetime) -> str:
     return f"{moment:%Y-%m-%d %H:%M:%S}"
 
 

@@ -15,7 +15,7 @@ from faildrill.secrets import Reference
 from faildrill.system import redaction
 
 
-async def _tell(reference: Reference, notice: Notice) -> None:
+async def _send_to(reference: Reference, notice: Notice) -> None:
     from faildrill.adapters.apprise.notifier import Way
 
     try:
@@ -27,14 +27,14 @@ async def _tell(reference: Reference, notice: Notice) -> None:
         sys.stderr.flush()
 
 
-async def _send(references: list[Reference], notice: Notice) -> None:
-    await asyncio.gather(*(_tell(reference, notice) for reference in references))
+async def _send_to_all(references: list[Reference], notice: Notice) -> None:
+    await asyncio.gather(*(_send_to(reference, notice) for reference in references))
     os._exit(0)  # whatever thread still waits for a receiver
 
 
 if __name__ == "__main__":
     asyncio.run(
-        _send(
+        _send_to_all(
             [Reference(address) for address in sys.argv[1:]], msgspec.json.decode(sys.stdin.buffer.read(), type=Notice)
         )
     )

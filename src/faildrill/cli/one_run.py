@@ -49,7 +49,7 @@ async def follow(folder: Path, showing: Showing, signals: "Signals") -> int:
     """Start the run in a folder, show it to its end, and return how its sentinel ended; it is told of the signals."""
     started = start(folder)
     with signals.handed_to(started):
-        await _shown(started, showing)
+        await _show_until_done(started, showing)
     code = started.sentinel.wait()
     if started.sentinel.stdin is not None:
         started.sentinel.stdin.close()
@@ -117,7 +117,7 @@ class Signals:
         loop = asyncio.get_running_loop()
         ignored = {signal.SIGHUP} if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN else set()  # as `nohup` asks
         for number in {signal.SIGINT, signal.SIGTERM, signal.SIGHUP} - ignored:
-            loop.add_signal_handler(number, self._heard, number)
+            loop.add_signal_handler(number, self._pass_signal_on, number)
 
     @contextlib.contextmanager
     def handed_to(self, started: Started) -> Iterator[None]:
@@ -128,7 +128,7 @@ class Signals:
         finally:
             self._under_way.remove(started)
 
-    def _heard(self, number: signal.Signals) -> None:
+    def _pass_signal_on(self, number: signal.Signals) -> None:
         self.got = self.got or number
         self._interrupts += number == signal.SIGINT
         for started in self._under_way:
@@ -138,7 +138,7 @@ class Signals:
                 click.echo(f"left as it is; put it back with: faildrill recover {started.folder}", err=True)
 
 
-async def _shown(started: Started, show: Showing) -> None:
+async def _show_until_done(started: Started, show: Showing) -> None:
     """Show the run until its sentinel is done; no signal ends the showing."""
     done = asyncio.Event()
     showing = asyncio.create_task(show(done))

@@ -38,9 +38,9 @@ def coverage(drills: tuple[Path, ...], env: str | None, within: float, among: Pa
     Each drill, in each of its ways, is required in its environment. Only a run that PASSED proves anything. Exits with
     1 where one is broken, was never proven, does something else than when it was, or is stale.
     """
-    wanted_cells = _told(drills, env, within, among)
+    wanted_cells = _cells(drills, env, within, among)
     if output == "json":
-        click.echo(json.dumps([_plain(cell) for cell in wanted_cells], indent=2))
+        click.echo(json.dumps([_as_json(cell) for cell in wanted_cells], indent=2))
     else:
         for cell in wanted_cells:
             click.echo(_line(cell))
@@ -60,16 +60,16 @@ def next_drills(
     drills: tuple[Path, ...], env: str | None, within: float, among: Path, output: str, *, most: int
 ) -> None:
     """Say what to drill next, and why: what is broken, never proven, changed since, or proven longest ago."""
-    urgent = most_urgent(_told(drills, env, within, among))[:most]
+    urgent = most_urgent(_cells(drills, env, within, among))[:most]
     if output == "json":
-        click.echo(json.dumps([_plain(cell) for cell in urgent], indent=2))
+        click.echo(json.dumps([_as_json(cell) for cell in urgent], indent=2))
         return
     for cell in urgent:
         click.echo(f"{plain(cell.wanted.name)}: {cell.state.value}: {plain(cell.because, 300)}")
         click.echo(f"  {_command(cell.wanted)}")
 
 
-def _told(drills: tuple[Path, ...], env: str | None, within: float, among: Path) -> list[Cell]:
+def _cells(drills: tuple[Path, ...], env: str | None, within: float, among: Path) -> list[Cell]:
     asked: list[Wanted] = []
     for path in drills_in(drills):
         drill = load_drill(path, None).drill
@@ -90,6 +90,6 @@ def _command(one: Wanted) -> str:
     return f"faildrill run {shell(one.file)} --env {shell(one.environment)}{way}"
 
 
-def _plain(one: Cell) -> dict[str, Any]:
+def _as_json(one: Cell) -> dict[str, Any]:
     state = {"state": one.state.value, "because": one.because, "expires": one.expires, "back": one.back}
     return {**asdict(one.wanted), **state, "proven_by": one.proven.run if one.proven else None}

@@ -131,7 +131,7 @@ def _run(drill: Drill, place: Environment, how: How, file: Path, *, leave_applie
         raise WrongUsage(f"no folder for the run can be made in {how.reports}: {reason(error)}") from error
     people = Announcer(how.people, Subject(f"{drill.name} in {place.name}", foretold([drill])))
     beside = functools.partial(people.beside, folder=folder)
-    result = _streamed(folder, place, beside) if how.output == "ndjson" else _shown(folder, place, how, beside)
+    result = _streamed(folder, place, beside) if how.output == "ndjson" else _displayed(folder, place, how, beside)
     if result is not None and os.environ.get("GITHUB_ACTIONS") == "true":
         from faildrill.cli import github_job
 
@@ -142,7 +142,7 @@ def _run(drill: Drill, place: Environment, how: How, file: Path, *, leave_applie
     return code
 
 
-def _shown(folder: Path, place: Environment, how: How, beside: Callable[[Showing], Showing]) -> Result | None:
+def _displayed(folder: Path, place: Environment, how: How, beside: Callable[[Showing], Showing]) -> Result | None:
     result = drive(folder, place, beside(lambda done: show(folder, done, mode=how.mode, out=sys.stdout)))
     if result is not None:
         with unread():

@@ -54,14 +54,14 @@ def list_days(files: tuple[Path, ...], only: str | None, output: str, *, most: i
     now = datetime.now(UTC)
     days = _days(files, only)
     if output == "json":
-        click.echo(json.dumps([_plain(file, day, now, most) for file, day in days.items()], indent=2))
+        click.echo(json.dumps([_as_json(file, day, now, most) for file, day in days.items()], indent=2))
         return
     for file, day in days.items():
         for line in schedule_text.listed(file, day, lines_of(day.name), now, most):
             click.echo(line)
 
 
-def _plain(file: Path, day: GameDay, now: datetime, most: int) -> dict[str, object]:
+def _as_json(file: Path, day: GameDay, now: datetime, most: int) -> dict[str, object]:
     past = [line for line in lines_of(day.name) if not isinstance(line.what, Known)]
     return {
         "file": str(file),
@@ -110,7 +110,7 @@ def check(files: tuple[Path, ...], only: str | None) -> None:
 
 def _looked_at(day: GameDay, now: datetime) -> Iterator[tuple[bool, str]]:
     """Yield what was looked at of a game day, and whether it is well."""
-    yield _tried("its drills can be loaded for their environments", lambda: _load(day))
+    yield _checked("its drills can be loaded for their environments", lambda: _load(day))
     coming = upcoming(day.times, now, 1)
     if not coming:
         yield False, "due: never again; give it dates to come, or a cron"
@@ -129,7 +129,7 @@ def _looked_at(day: GameDay, now: datetime) -> Iterator[tuple[bool, str]]:
         )
     else:
         yield _is_ticking(last, now)
-    yield _tried("its record can be trusted", lambda: lines_of(day.name))
+    yield _checked("its record can be trusted", lambda: lines_of(day.name))
 
 
 _STALE: Final = 3600.0
@@ -141,7 +141,7 @@ def _is_ticking(last: datetime, now: datetime) -> tuple[bool, str]:
     return age <= _STALE, tick if age <= _STALE else f"{tick}: does the scheduler that calls `run-due` still run?"
 
 
-def _tried(what: str, trying: Callable[[], object]) -> tuple[bool, str]:
+def _checked(what: str, trying: Callable[[], object]) -> tuple[bool, str]:
     try:
         trying()
     except FaildrillError as error:
@@ -183,7 +183,7 @@ def run_due(
     """
     state_folder.check()
     notices.ready(notify)
-    days, mistakes = valid_game_days(_asked(files))
+    days, mistakes = valid_game_days(_given_paths(files))
     for mistake in mistakes:  # it keeps no other game day from being seen to
         click.echo(mistake, err=True)
     people = People(notify, frozenset(notify_at))
@@ -245,14 +245,14 @@ def _ready(day: GameDay, reports: Path, people: People, *, quiet: bool) -> Itera
 
 def _days(files: tuple[Path, ...], only: str | None) -> dict[Path, GameDay]:
     """Load the game days that are asked for; WrongUsage where there is none, or a mistake in one."""
-    asked = _asked(files)
+    asked = _given_paths(files)
     days = game_days(asked)
     if not days:
         raise WrongUsage(f"no *.yaml in {', '.join(str(path) for path in asked)}")
     return _chosen(days, only)
 
 
-def _asked(files: tuple[Path, ...]) -> list[Path]:
+def _given_paths(files: tuple[Path, ...]) -> list[Path]:
     if not files and not FOLDER.is_dir():
         raise WrongUsage(f"there is no {FOLDER}/ here: name the files or folders of game days (docs/schedules.md)")
     return [*files] or [FOLDER]

@@ -109,7 +109,7 @@ def listed(file: Path, day: GameDay, lines: Sequence[Line], now: datetime, most:
     run = sum(isinstance(line.what, Ended) for line in past)
     yield f"  so far: {count(run, 'run', 'run')}, {missed:,} missed, {died:,} died"
     for line in past[-most:] if most else ():
-        yield f"  {line.what.occurrence if not isinstance(line.what, Known) else ''}  {_what(line.what)}"
+        yield f"  {line.what.occurrence if not isinstance(line.what, Known) else ''}  {_in_words(line.what)}"
     if last is not None and isinstance(last.what, Claimed):
         yield f"  {last.what.occurrence}  begun by {last.what.user}@{last.what.host} (pid {last.what.pid})"
 
@@ -118,7 +118,7 @@ def written(day: GameDay, event: AnyEvent) -> Iterator[str]:
     """Tell what a tick wrote down, where that is worth a line."""
     if isinstance(event, Known):
         return
-    yield f"{plain(day.name)} {event.occurrence}: {_what(event)}"
+    yield f"{plain(day.name)} {event.occurrence}: {_in_words(event)}"
 
 
 def notice(day: GameDay, events: Sequence[AnyEvent]) -> Notice | None:
@@ -139,7 +139,7 @@ def _word(one: Ended | Died | Missed) -> str:
     return ExitCode(one.code).name if isinstance(one, Ended) else type(one).__name__.upper()
 
 
-def _what(event: AnyEvent) -> str:
+def _in_words(event: AnyEvent) -> str:
     if isinstance(event, Ended):
         verdict = next((code.name for code in ExitCode if code == event.code), f"exit code {event.code}")
         where = f" ({plain(event.folder, 300)})" if event.folder else ""

@@ -83,11 +83,11 @@ def see_through(wanted: Wanted, place: Environment, how: How) -> int:
     except OSError as error:
         raise WrongUsage(f"no folder for the set can be made in {how.reports}: {reason(error)}") from error
     if how.mode != "quiet":
-        click.echo(f"{_told(wanted, running)}; its folder is {running.folder}")
+        click.echo(f"{_opening_words(wanted, running)}; its folder is {running.folder}")
     codes: list[int] = []
     people = Announcer(how.people, _subject(wanted, place))
     try:
-        running.see_through(lambda one: _kept(_one(one, wanted, place, how, people), codes))
+        running.see_through(lambda one: _noted(_one_run(one, wanted, place, how, people), codes))
     except KeyboardInterrupt:
         click.echo("interrupted between two runs: the rest is not started", err=True)
     from faildrill.cli.set_end import conclude, tell
@@ -99,12 +99,12 @@ def see_through(wanted: Wanted, place: Environment, how: How) -> int:
     return code
 
 
-def _kept(code: int, codes: list[int]) -> int:
+def _noted(code: int, codes: list[int]) -> int:
     codes.append(code)
     return code
 
 
-def _told(wanted: Wanted, running: RunningSet) -> str:
+def _opening_words(wanted: Wanted, running: RunningSet) -> str:
     runs = wording.count(len(running.order), "run")
     names = wording.plain(", ".join(wanted.members))
     if not wanted.is_blinded:
@@ -117,7 +117,7 @@ def _subject(wanted: Wanted, place: Environment) -> Subject:
     return Subject(f"{wanted.drill} in {place.name}", about, is_blinded=wanted.is_blinded)
 
 
-def _one(one: LaidOut, wanted: Wanted, place: Environment, how: How, people: Announcer) -> int:
+def _one_run(one: LaidOut, wanted: Wanted, place: Environment, how: How, people: Announcer) -> int:
     title = f"run {one.number} of {one.of}"
     if how.mode != "quiet":
         click.echo(f"\n{title}")

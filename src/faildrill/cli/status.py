@@ -38,7 +38,7 @@ def status(output: str) -> None:
     running, halts = under_way() | under_way_elsewhere(), dict(all_halts())
     dirty = dirty_places(running)
     if output == "json":
-        click.echo(json.dumps(_plain(running, dirty, halts), indent=2))
+        click.echo(json.dumps(_as_json(running, dirty, halts), indent=2))
     else:
         lines = [*_lines(running, dirty, halts)]
         click.echo("\n".join(lines) or "clean: no run has left anything behind on this machine")
@@ -88,13 +88,13 @@ def _named(identity: str, folder: str) -> str:
     return f"{name} ({identity})" if name else identity
 
 
-def _plain(running: dict[str, Holder], dirty: dict[str, list[Mark]], halts: dict[str, Halt]) -> dict[str, object]:
+def _as_json(running: dict[str, Holder], dirty: dict[str, list[Mark]], halts: dict[str, Halt]) -> dict[str, object]:
     return {
         "running": {
             identity: {**asdict(holder), "environment": environment_of(holder.folder)}
             for identity, holder in running.items()
         },
-        "dirty": {identity: [_told(identity, mark) for mark in some] for identity, some in dirty.items()},
+        "dirty": {identity: [_mark_as_json(identity, mark) for mark in some] for identity, some in dirty.items()},
         "halted": {identity: asdict(halt) for identity, halt in halts.items()},
         "settled": [asdict(settlement) for settlement in settlements()],
         "charged": {identity: _costs(identity) for identity in identities()},
@@ -127,7 +127,7 @@ def _charged() -> Iterator[str]:
         yield f"charged {where}: {outage}, by {count(len(counting), 'run')}{unjudged}"
 
 
-def _told(identity: str, one: Mark) -> dict[str, object]:
+def _mark_as_json(identity: str, one: Mark) -> dict[str, object]:
     who = {"environment": environment_of(one.folder), "put_back_by": _putting_back(identity, one)}
     return {**asdict(one), **who}
 

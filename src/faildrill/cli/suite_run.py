@@ -127,7 +127,7 @@ class _Running:
         self.codes.append(code)
         self._people.over(code, result, begun.folder, title)
         if result is not None:
-            self._tell(result, begun)
+            self._print_result(result, begun)
         return Ended(code, _stopped(result, begun))
 
     def _title(self, begun: Begun) -> str:
@@ -141,7 +141,7 @@ class _Running:
         label = begun.member.name if self._rules.jobs > 1 else ""
         return lambda done: show(begun.folder, done, mode=self._how.mode, out=sys.stdout, label=label)
 
-    def _tell(self, result: Result, begun: Begun) -> None:
+    def _print_result(self, result: Result, begun: Begun) -> None:
         if self.stream is not None:
             self.stream.judged(result, begun.folder, begun.member.name)
         elif self._how.mode != "quiet":

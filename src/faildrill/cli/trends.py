@@ -60,10 +60,10 @@ def trend(
     if page is not None:
         _write(page, trends)
     if output == "json":
-        click.echo(json.dumps([_plain(weighed) for weighed in trends], indent=2))
+        click.echo(json.dumps([_as_json(weighed) for weighed in trends], indent=2))
     else:
         for weighed in trends:
-            _tell(weighed)
+            _print_trend(weighed)
     notices.tell(notify, notice(trends))
     regressed = any(weighed.level is Level.REGRESSION for weighed in trends)
     sys.exit(ExitCode.FAILED if regressed and fail_on_regression else 0)
@@ -99,7 +99,7 @@ def _write(page: Path, trends: list[Trend]) -> None:
         raise WrongUsage(f"{page} can't be written: {reason(error)}") from error
 
 
-def _tell(one: Trend) -> None:
+def _print_trend(one: Trend) -> None:
     click.echo(f"{plain(one.name)}: {one.level.value.upper() if one.level is Level.REGRESSION else one.level.value}")
     for line in (one.because, one.advice):
         if line:
@@ -110,7 +110,7 @@ def _tell(one: Trend) -> None:
         click.echo(f"  when it is explained: faildrill rebaseline {plain(one.since.run)} --because WHY")
 
 
-def _plain(one: Trend) -> dict[str, Any]:
+def _as_json(one: Trend) -> dict[str, Any]:
     last = one.runs[-1]
     return {
         "drill": last.drill,

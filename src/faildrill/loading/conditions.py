@@ -32,10 +32,10 @@ def read_condition(node: Node, scope: Scope, mistakes: Mistakes) -> Condition | 
         return None
     check_probe(form["probe"], node.place, scope, mistakes)
     state = cast("Literal['ok', 'not ok', 'saw', 'saw not']", form["state"] or form["saw"])
-    return Condition(probe=form["probe"], state=state, who=_who(form["who"], node, scope, mistakes))
+    return Condition(probe=form["probe"], state=state, who=_answerer(form["who"], node, scope, mistakes))
 
 
-def _who(text: str | None, node: Node, scope: Scope, mistakes: Mistakes) -> str | None:
+def _answerer(text: str | None, node: Node, scope: Scope, mistakes: Mistakes) -> str | None:
     if text is None:
         return None
     filled = fill(text, scope.look_up, template=True)

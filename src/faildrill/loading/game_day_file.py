@@ -82,7 +82,7 @@ def _files(path: Path) -> list[Path]:
     return sorted([*path.glob("*.yaml"), *path.glob("*.yml")]) if path.is_dir() else [path]
 
 
-def _from(folder: Path, path: str) -> str:
+def _relative_to(folder: Path, path: str) -> str:
     return os.path.normpath(folder / Path(path).expanduser())
 
 
@@ -90,7 +90,7 @@ def _drills(reading: MappingReader, folder: Path) -> list[str]:
     files = []
     for node in reading.some("drills", "which drills, in which order? e.g. [../postgres-switchover.yaml]"):
         try:
-            path = _from(folder, as_text(node))
+            path = _relative_to(folder, as_text(node))
         except ValueError as error:
             reading.mistakes.add(node.place, str(error))
             continue
@@ -107,7 +107,7 @@ def _environment(reading: MappingReader, folder: Path) -> str | None:
     named = reading.text("environment")
     if not named or is_name(named):
         return named or None
-    return _from(folder, named)
+    return _relative_to(folder, named)
 
 
 def _models(reading: MappingReader, key: str, model: type[BaseModel], what: str) -> list[BaseModel]:
@@ -155,7 +155,7 @@ def _late_within(reading: MappingReader) -> float:
     entry = reading.entry("missed")
     if entry is None or entry.node == Scalar(entry.node.place, "skip"):
         return 0.0
-    given = _only(entry.node, "late_within")
+    given = _value_of_only_key(entry.node, "late_within")
     if given is None:
         reading.mistakes.add(entry.node.place, _MISSED)
         return 0.0
@@ -166,6 +166,6 @@ def _late_within(reading: MappingReader) -> float:
         return 0.0
 
 
-def _only(node: Node, key: str) -> Node | None:
+def _value_of_only_key(node: Node, key: str) -> Node | None:
     is_it = isinstance(node, Mapping) and [*node.entries] == [key]
     return node.entries[key].node if is_it and isinstance(node, Mapping) else None

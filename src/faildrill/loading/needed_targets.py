@@ -26,26 +26,26 @@ def needs(drill: Drill) -> list[str]:
         *((use, "expectation") for use in (*drill.expect, *(use for way in drill.ways for use in way.expect))),
         *((use, "abort") for use in drill.abort_when),
     ]
-    return sorted({need for use, shape in uses for need in (*_named(use, shape), *_referred(dict(use.params)))})
+    return sorted({need for use, shape in uses for need in (*_by_name(use, shape), *_by_reference(dict(use.params)))})
 
 
-def _named(use: KindUse, shape: Shape) -> list[str]:
+def _by_name(use: KindUse, shape: Shape) -> list[str]:
     words: list[str] = []
     for key, sort in target_parameters(find(use.kind, shape)).items():
         given = use.params.get(key)
         names = given if isinstance(given, list) else [given]
-        words += [_words(sort.section, name) for name in names if isinstance(name, str) and "${" not in name]
+        words += [_in_words(sort.section, name) for name in names if isinstance(name, str) and "${" not in name]
     return words
 
 
-def _referred(value: JsonValue) -> list[str]:
+def _by_reference(value: JsonValue) -> list[str]:
     if isinstance(value, str):
         referred = [(section, name) for section, name in _REFERENCE.findall(value) if section != STEPS]
         known = sections(section for section, _ in referred)
-        return [_words(section, name) for section, name in referred if section in known]
+        return [_in_words(section, name) for section, name in referred if section in known]
     inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
-    return [need for child in inner for need in _referred(child)]
+    return [need for child in inner for need in _by_reference(child)]
 
 
-def _words(section: str, name: str) -> str:
+def _in_words(section: str, name: str) -> str:
     return f"{section.replace('_', ' ')} {name}"

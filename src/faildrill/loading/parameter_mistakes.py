@@ -57,10 +57,10 @@ def faults(error: ValidationError, model: type[BaseModel], params: JsonValue) ->
         texts = by_place.setdefault((fault.path, fault.at_key), [])
         if fault.message not in texts:
             texts.append(fault.message)
-    return [Fault(path, _joined(texts), at_key) for (path, at_key), texts in by_place.items()]
+    return [Fault(path, _alternatives(texts), at_key) for (path, at_key), texts in by_place.items()]
 
 
-def _joined(texts: list[str]) -> str:
+def _alternatives(texts: list[str]) -> str:
     together = [text.removeprefix("must be ") for text in texts]
     if len(texts) > 1 and all(text.startswith("must be ") for text in texts):
         return "must be " + ", or ".join(together)

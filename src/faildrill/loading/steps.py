@@ -40,17 +40,17 @@ class Steps:
         scope = replace(self._scope, earlier=frozenset(self._actions), later=_ids(nodes))
         steps: list[Step | Wait | Parallel] = []
         for node in nodes:
-            step = self._any(node, scope)
+            step = self._step_or_group(node, scope)
             scope = scope.after(frozenset(self._actions))
             steps += [step] if step else []
         return tuple(steps)
 
-    def _any(self, node: Node, scope: Scope) -> Step | Wait | Parallel | None:
+    def _step_or_group(self, node: Node, scope: Scope) -> Step | Wait | Parallel | None:
         if isinstance(node, Mapping) and "parallel" in node.entries:
             return self._group(node, scope)
-        return self._single(node, scope)
+        return self._step_or_wait(node, scope)
 
-    def _single(self, node: Node, scope: Scope) -> Step | Wait | None:
+    def _step_or_wait(self, node: Node, scope: Scope) -> Step | Wait | None:
         if isinstance(node, Mapping) and "wait" in node.entries:
             return self._wait(node, scope)
         return self._step(node, scope)
@@ -66,7 +66,7 @@ class Steps:
         for entry in inner:
             if isinstance(entry, Mapping) and "parallel" in entry.entries:
                 self._mistakes.add(entry.place, "a group holds steps and waits, no other group")
-        steps = [self._single(entry, scope) for entry in inner if not _is_group(entry)]
+        steps = [self._step_or_wait(entry, scope) for entry in inner if not _is_group(entry)]
         return Parallel(id=step_id, name=name, steps=tuple(step for step in steps if step))
 
     def _step(self, node: Node, scope: Scope) -> Step | None:
@@ -120,7 +120,7 @@ class Steps:
         is_known = until is not None or (isinstance(entry.node, Scalar) and within > 0)
         if not (is_known or reading.entry("name") or reading.entry("id")):
             return None
-        name = reading.text("name") or (f"wait until {_told(until)}" if until else f"wait {show(within)}")
+        name = reading.text("name") or (f"wait until {_condition_in_words(until)}" if until else f"wait {show(within)}")
         return Wait(id=self._id(reading, name), name=name, until=until, hold=hold, within=within or WITHIN)
 
     def _until(self, entry: Entry, scope: Scope) -> tuple[Condition | None, float, float]:
@@ -170,7 +170,7 @@ class Steps:
         return step_id
 
 
-def _told(condition: Condition) -> str:
+def _condition_in_words(condition: Condition) -> str:
     if condition.probe is None:
         return "all are ok"
     who = f" {condition.who}" if condition.who else ""

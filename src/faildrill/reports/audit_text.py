@@ -34,7 +34,7 @@ def lines(audit: Audit) -> Iterator[str]:
             yield f"{_INDENT}→ {plain(remark.remedy)}"
     for detection in audit.detections:
         yield f"{'detection':<10} {plain(_detection(detection))}"
-    yield _sum(audit)
+    yield _totals(audit)
 
 
 def plainly(audit: Audit) -> dict[str, Any]:
@@ -87,7 +87,7 @@ def _detection(one: Detection) -> str:
     return text + (f"; {one.measured}" if one.measured else "")
 
 
-def _sum(audit: Audit) -> str:
+def _totals(audit: Audit) -> str:
     counts = {grade: sum(remark.grade is grade for remark in audit.remarks) for grade in Grade}
     counted = ", ".join(count(many, grade, _SEVERAL.get(grade, grade)) for grade, many in counts.items() if many)
     return f"{audit.environment}: {counted or 'as approved'}"

@@ -33,7 +33,7 @@ def bare(name: str, findings: list[Finding], *, started: str, host: str) -> ET.E
     """Make the testsuite of findings that are of no run alone."""
     made = _suite(name, findings, _facts(started, host, 0), 0.0)
     ET.SubElement(made, "properties")
-    made.extend(_all(findings, name))
+    made.extend(_testcases(findings, name))
     ET.SubElement(made, "system-out")
     ET.SubElement(made, "system-err")
     return made
@@ -52,7 +52,7 @@ def _facts(started: str, host: str, number: int) -> dict[str, str]:
     return {"timestamp": _timestamp(started), "hostname": wording.plain(host) or "localhost", "id": str(number)}
 
 
-def _all(cases: list[Finding], name: str) -> list[ET.Element]:
+def _testcases(cases: list[Finding], name: str) -> list[ET.Element]:
     place = f"faildrill.{_undotted(name)}"
     return [_case(finding, case, place) for finding, case in zip(cases, _names(cases), strict=True)]
 
@@ -62,7 +62,7 @@ def suite(result: Result, name: str, number: int = 0) -> ET.Element:
     cases = _cases(result)
     made = _suite(name, cases, _facts(result.started, result.host, number), result.duration)
     made.append(_properties(result))
-    made.extend(_all(cases, name))
+    made.extend(_testcases(cases, name))
     ET.SubElement(made, "system-out").text = _summary(result)
     ET.SubElement(made, "system-err")
     return made
@@ -111,11 +111,11 @@ def _case(finding: Finding, name: str, place: str) -> ET.Element:
         tag = "failure" if finding.verdict is Verdict.FAILED else "error"
         message = wording.plain(f"{finding.verdict.value}: {finding.because}")
         element = ET.SubElement(case, tag, {"type": finding.verdict.value, "message": message})
-        element.text = _told(finding)
+        element.text = _in_words(finding)
     return case
 
 
-def _told(finding: Finding) -> str:
+def _in_words(finding: Finding) -> str:
     lines = [f"{finding.verdict.value}: {finding.because}", f"expected: {finding.claim}"]
     if finding.advice:
         lines.append(f"next: {finding.advice}")

@@ -54,7 +54,7 @@ def render(drill: Drill, file: str, measured: Measured) -> str:
         _check_first(drill, file),
         _steps(drill, measured),
         _put_back(drill, measured),
-        _over(drill),
+        _ending(drill),
         _abort(drill),
         _measured(measured),
     ]
@@ -88,7 +88,7 @@ def _check_first(drill: Drill, file: str) -> Iterator[str]:
     for probe in drill.probes:
         kind = describe(probe.use.kind, "probe")
         good = f"is good for {durations.show(drill.warm_up)}"
-        yield f"- **{markdown(probe.name)}** {good}: {_what(kind)} {_with(probe.use)}"
+        yield f"- **{markdown(probe.name)}** {good}: {_own_summary(kind)} {_as_written(probe.use)}"
     for step in actions(drill.every_step):
         for refusal in _sentences(describe(step.use.kind, "action"), _REFUSED):
             yield f"- **{markdown(step.name)}**: {_own_words(refusal)}"
@@ -100,19 +100,19 @@ def _check_first(drill: Drill, file: str) -> Iterator[str]:
 def _steps(drill: Drill, measured: Measured) -> Iterator[str]:
     yield "## 2. Do this, in this order"
     yield ""
-    yield from _each(drill.steps, measured, "2.")
+    yield from _numbered_steps(drill.steps, measured, "2.")
     for letter, way in zip(_LETTERS, drill.ways, strict=False):
         yield f"### 2{letter} Then, to answer it by: {markdown(way.name)}"
         yield ""
-        yield from _each(way.steps, measured, f"2{letter}.")
+        yield from _numbered_steps(way.steps, measured, f"2{letter}.")
 
 
-def _each(steps: Iterable[AnyStep], measured: Measured, prefix: str) -> Iterator[str]:
+def _numbered_steps(steps: Iterable[AnyStep], measured: Measured, prefix: str) -> Iterator[str]:
     for number, step in enumerate(steps, 1):
         if isinstance(step, Parallel):
             yield f"### {prefix}{number} {markdown(step.name)}: all of these at once"
             yield ""
-            yield from _each(step.steps, measured, f"{prefix}{number}.")
+            yield from _numbered_steps(step.steps, measured, f"{prefix}{number}.")
             continue
         yield f"### {prefix}{number} {markdown(step.name)}"
         yield ""
@@ -130,7 +130,7 @@ def _wait(step: Wait) -> Iterator[str]:
 
 def _action(step: Step, measured: Measured) -> Iterator[str]:
     kind = describe(step.use.kind, "action")
-    yield f"- Does: {_what(kind)} {_with(step.use)}"
+    yield f"- Does: {_own_summary(kind)} {_as_written(step.use)}"
     sentences = _sentences(kind, _SEEN)
     yield f"- Confirmed: {_own_words(' '.join(sentences)) if sentences else 'when its effect is seen'}"
     yield f"- Limit: {durations.show(step.within)} to do it; its effect has to be seen after that. Never do it twice."
@@ -145,7 +145,7 @@ def _undo(step: Step, kind: Description) -> str:
     limit = f"{durations.show(step.undo_within)} at the most"
     if step.undo.use is not None:
         other = describe(step.undo.use.kind, "action")
-        return f"{_what(other)} {_with(step.undo.use)}, {limit}"
+        return f"{_own_summary(other)} {_as_written(step.undo.use)}, {limit}"
     sentences = _sentences(kind, _BACK)
     return f"{_own_words(' '.join(sentences)).rstrip('.') if sentences else 'as it was before'}, {limit}"
 
@@ -163,21 +163,21 @@ def _put_back(drill: Drill, measured: Measured) -> Iterator[str]:
         yield "Nothing has to be put back."
 
 
-def _over(drill: Drill) -> Iterator[str]:
+def _ending(drill: Drill) -> Iterator[str]:
     yield "## 4. It is over when"
     yield ""
     for use in drill.expect:
-        yield f"- {_what(describe(use.kind, 'expectation'))} {_with(use)}"
+        yield f"- {_own_summary(describe(use.kind, 'expectation'))} {_as_written(use)}"
     for letter, way in zip(_LETTERS, drill.ways, strict=False):
         for use in way.expect:
-            yield f"- after 2{letter}: {_what(describe(use.kind, 'expectation'))} {_with(use)}"
+            yield f"- after 2{letter}: {_own_summary(describe(use.kind, 'expectation'))} {_as_written(use)}"
 
 
 def _abort(drill: Drill) -> Iterator[str]:
     yield "## 5. Stop, and go to 3, as soon as"
     yield ""
     for use in drill.abort_when:
-        yield f"- {_what(describe(use.kind, 'abort'))} {_with(use)}"
+        yield f"- {_own_summary(describe(use.kind, 'abort'))} {_as_written(use)}"
     if not drill.abort_when:
         yield "- whoever is responsible says so: the drill names no condition of its own."
     yield "- it is not known any more how users are."
@@ -197,7 +197,7 @@ def _measured(measured: Measured) -> Iterator[str]:
         yield from (f"- {markdown(outage)}" for outage in measured.outages)
 
 
-def _what(kind: Description) -> str:
+def _own_summary(kind: Description) -> str:
     return _own_words(kind.summary)
 
 
@@ -206,7 +206,7 @@ def _own_words(text: str) -> str:
     return wording.plain(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
-def _with(use: KindUse) -> str:
+def _as_written(use: KindUse) -> str:
     """Show a kind with its parameters as they stand in the file: secrets are references there."""
     given = json.dumps(dict(use.params), ensure_ascii=False) if use.params else ""
     return f"(`{_code(f'{use.kind} {given}'.strip())}`)"

@@ -100,7 +100,7 @@ def summary(result: SetResult, folder: Path, out: TextIO, *, quiet: bool = False
         markup=False,
         width=None if out.isatty() else _WIDTH,
     )
-    for line in [] if quiet else _told(result, folder):
+    for line in [] if quiet else _lines(result, folder):
         console.print(line)
     drill, runs = wording.plain(result.drill, 120), wording.count(len(result.runs), "run")
     if result.sort == "suite":
@@ -112,7 +112,7 @@ def summary(result: SetResult, folder: Path, out: TextIO, *, quiet: bool = False
     out.flush()
 
 
-def _told(result: SetResult, folder: Path) -> list[Text | Table]:
+def _lines(result: SetResult, folder: Path) -> list[Text | Table]:
     rows: list[Text | Table] = [Text(), _drills(result)] if result.sort == "suite" else [Text()]
     for run in result.runs if result.sort != "suite" else ():
         rows.append(Text.assemble((f"  {run.verdict.value:<13}", terminal.STYLES[run.verdict]), label(run)))

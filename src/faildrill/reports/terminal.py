@@ -33,7 +33,7 @@ def summary(result: Result, folder: Path, out: TextIO, *, quiet: bool = False) -
     written = io.StringIO()
     terminal = out.isatty()
     console = Console(file=written, force_terminal=terminal, highlight=False, soft_wrap=True, emoji=False, markup=False)
-    for line in [] if quiet else _told(result, folder):
+    for line in [] if quiet else _lines(result, folder):
         console.print(line)
     console.print(_verdict(result))
     encoding = out.encoding or "utf-8"
@@ -41,7 +41,7 @@ def summary(result: Result, folder: Path, out: TextIO, *, quiet: bool = False) -
     out.flush()
 
 
-def _told(result: Result, folder: Path) -> list[Text]:
+def _lines(result: Result, folder: Path) -> list[Text]:
     texts = [Text()]
     texts += [line for finding in result.findings[:_MOST] for line in _finding(finding)]
     if len(result.findings) > _MOST:

@@ -51,7 +51,7 @@ def parent_of(traceparent: str) -> Parent | None:
 
 def trace(result: Result, parent: Parent | None = None) -> Trace:
     """Return the trace of a run: a span for it, for each step that was begun, and for each that was undone."""
-    began = _began(result)
+    began = _began_ns(result)
     root = _id(result.run, "")
     spans = [_root(result, began, root, parent), *_steps(result, began, root)]
     about = {
@@ -140,7 +140,7 @@ def _step(run: str, one: StepFigures, deed: _Deed) -> Span:
 
 def annotations(result: Result) -> list[Annotation]:
     """Return what a dashboard marks of a run: how long it took, and how long its users were without, at most."""
-    began = _began(result)
+    began = _began_ns(result)
     what = f"{wording.plain(result.drill)} in {wording.plain(result.environment)}"
     tags = ["drill", "faildrill", wording.plain(result.drill), wording.plain(result.environment), result.verdict.value]
     text = f"drill {result.verdict.value}: {what}\n{wording.plain(result.because)}\nrun {result.run}, done on purpose"
@@ -159,7 +159,7 @@ def _annotation(began: int, since: float, until: float, text: str, tags: list[st
     return Annotation(first, last, text, tags)
 
 
-def _began(result: Result) -> int:
+def _began_ns(result: Result) -> int:
     moment = datetime.fromisoformat(result.started)
     return int(moment.timestamp()) * 1_000_000_000 + moment.microsecond * 1_000
 

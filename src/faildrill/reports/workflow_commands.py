@@ -34,11 +34,11 @@ class Told:
 
 def annotations(drills: Iterable[Told]) -> list[str]:
     """Return an `::error` for each broken expectation, ten at most; for a drill without one, for the drill itself."""
-    lines = [line for drill in drills if drill.word != Verdict.PASSED.value for line in _of(drill)]
+    lines = [line for drill in drills if drill.word != Verdict.PASSED.value for line in _of_drill(drill)]
     return lines[:_MOST]
 
 
-def _of(told: Told) -> list[str]:
+def _of_drill(told: Told) -> list[str]:
     broken = [finding for finding in told.findings if finding.verdict is Verdict.FAILED]
     texts = [(finding.kind, f"{finding.claim}: {finding.because}") for finding in broken] or [("", told.because)]
     return [_error(told, kind, text) for kind, text in texts]

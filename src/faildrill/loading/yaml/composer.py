@@ -134,7 +134,7 @@ class _Composer:
         return cast("yaml.Event", self._events.get_event())
 
     def _node(self, event: yaml.Event, depth: int) -> Node:
-        self._spend(event, 1)
+        self._count_nodes(event, 1)
         if depth > DEEPEST:
             self._give_up(event, f"values nested more than {DEEPEST} deep")
         if isinstance(event, yaml.AliasEvent):
@@ -153,7 +153,7 @@ class _Composer:
             self._anchors[anchor] = (node, self._nodes - before + 1)
         return node
 
-    def _spend(self, event: yaml.Event, nodes: int) -> None:
+    def _count_nodes(self, event: yaml.Event, nodes: int) -> None:
         self._nodes += nodes
         if self._nodes > MOST_NODES:
             self._give_up(event, f"more than {MOST_NODES:,} values, those repeated by aliases counted each time")
@@ -175,7 +175,7 @@ class _Composer:
             return Scalar(_place(event), None)
         node, size = anchored
         # All that it repeats counts: ten lines, each of which names the one before ten times, are 10 billion values.
-        self._spend(event, size - 1)
+        self._count_nodes(event, size - 1)
         return node
 
     def _scalar(self, event: yaml.ScalarEvent) -> Scalar:
@@ -221,7 +221,7 @@ class _Composer:
             self._node(event, depth + 1)
             self._mistakes.spoil(place, "a key must be a plain word")
             return None
-        self._spend(event, 1)
+        self._count_nodes(event, 1)
         self._refuse_tag(event)
         if event.value == "<<" and event.implicit[0]:
             self._mistakes.spoil(place, "merge keys (<<) are not YAML 1.2; write the keys out")

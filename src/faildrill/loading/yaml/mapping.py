@@ -119,15 +119,15 @@ def as_text(node: Node) -> str:
 
 def as_name(node: Node) -> str:
     """Read a name."""
-    return _ruled(node, is_name, NAME_RULE)
+    return _text_by_rule(node, is_name, NAME_RULE)
 
 
 def as_requirement(node: Node) -> str:
     """Read the label of a requirement, as those who wrote it down call it."""
-    return _ruled(node, is_requirement, REQUIREMENT_RULE)
+    return _text_by_rule(node, is_requirement, REQUIREMENT_RULE)
 
 
-def _ruled(node: Node, keeps: Callable[[str], bool], rule: str) -> str:
+def _text_by_rule(node: Node, keeps: Callable[[str], bool], rule: str) -> str:
     text = as_text(node)
     if not keeps(text):
         raise ValueError(rule)

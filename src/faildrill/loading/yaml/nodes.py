@@ -63,7 +63,7 @@ def plain(node: Node) -> JsonValue:
 def existing(node: Node, path: Path) -> Path:
     """Return the longest beginning of the path that exists in the node."""
     for length, step in enumerate(path):
-        inner = _inside(node, step)
+        inner = _child(node, step)
         if inner is None:
             return path[:length]
         node = inner.node
@@ -73,14 +73,14 @@ def existing(node: Node, path: Path) -> Path:
 def place_of(entry: Entry, path: Path, *, at_key: bool = False) -> Place:
     """Tell where the value at a path inside the entry stands, or its key; the nearest around it if there is none."""
     for step in path:
-        inner = _inside(entry.node, step)
+        inner = _child(entry.node, step)
         if inner is None:
             break
         entry = inner
     return entry.place if at_key else entry.node.place
 
 
-def _inside(node: Node, step: str | int) -> Entry | None:
+def _child(node: Node, step: str | int) -> Entry | None:
     if isinstance(node, Mapping):
         return node.entries.get(str(step))
     if isinstance(node, Listing) and isinstance(step, int) and 0 <= step < len(node.items):

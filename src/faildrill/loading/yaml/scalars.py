@@ -25,7 +25,7 @@ def resolve(text: str) -> str | int | float | bool | None:
         return _WORDS[text]
     for pattern, base in ((_DECIMAL, 10), (_OCTAL, 8), (_HEXADECIMAL, 16)):
         if pattern.fullmatch(text):
-            return _whole(text, base)
+            return _integer(text, base)
     if _FLOAT.fullmatch(text):
         return _finite(float(text))
     if _NO_NUMBER.fullmatch(text):
@@ -33,7 +33,7 @@ def resolve(text: str) -> str | int | float | bool | None:
     return text
 
 
-def _whole(text: str, base: int) -> int:
+def _integer(text: str, base: int) -> int:
     if len(text) > _DIGITS:
         raise ValueError("a number this long is no number; quote it, if it is text")
     return int(text, base)

@@ -79,7 +79,7 @@ def axis(result: Result) -> Time:
 def draw(result: Result, looks: Mapping[str, Looks], bins: int = lanes.BINS, frame: Frame | None = None) -> Markup:
     """Draw the run; probes beyond `MOST_LANES` are left out, those with an outage come first then."""
     time = axis(result) if frame is None else frame.over(fault(result) or 0.0)
-    shown = _shown(result.probes)
+    shown = _probes_with_room(result.probes)
     blocks = [_phases(result, time), _steps(result, time)]
     reduced = [_reduced(probe, looks.get(probe.probe), time, bins) for probe in shown]
     colours = _colours(reduced)
@@ -107,7 +107,7 @@ def _outages(result: Result) -> list[Outage]:
     return sorted(outages, key=lambda one: -one.length.at_least)
 
 
-def _shown(probes: list[ProbeFigures]) -> list[ProbeFigures]:
+def _probes_with_room(probes: list[ProbeFigures]) -> list[ProbeFigures]:
     if len(probes) <= MOST_LANES:
         return probes
     return sorted(probes, key=lambda one: not one.outages)[:MOST_LANES]

@@ -62,7 +62,7 @@ def _summary(facts: Facts) -> Iterator[Line]:
     began = tuple(begun for begun in map(facts.began, facts.causes) if begun)
     yield Line(f"on purpose, by this drill: {done}", began or ("timeline:0",), name="Root cause")
     for number, finding in facts.noticed:
-        yield Line(_noticed(finding), (f"finding:{number}", *finding.evidence[:1]), name="Detection")
+        yield Line(_detection_in_words(finding), (f"finding:{number}", *finding.evidence[:1]), name="Detection")
     result = facts.result
     yield Line(f"{result.environment} (identity {result.identity})", ("timeline:0",), name="Environment")
     if result.owner:
@@ -71,7 +71,7 @@ def _summary(facts: Facts) -> Iterator[Line]:
         yield Line(result.runbook, ("timeline:0",), name="Runbook")
 
 
-def _noticed(finding: Finding) -> str:
+def _detection_in_words(finding: Finding) -> str:
     head = finding.claim if finding.verdict is Verdict.PASSED else f"{finding.verdict.value}: {finding.claim}"
     return f"{head}: {finding.because}"
 

@@ -25,7 +25,7 @@ def render(review: Review, result: Result, folder: str) -> str:
         _cause_and_resolution(review),
         _measures(review),
         _changed(review),
-        _free(review),
+        _free_text(review),
         _findings(result),
         _evidence(result, folder),
     ]
@@ -139,7 +139,7 @@ def _changed(review: Review) -> Iterator[str]:
     yield from _lines(review.changed)
 
 
-def _free(review: Review) -> Iterator[str]:
+def _free_text(review: Review) -> Iterator[str]:
     if not review.free.strip() and not review.edited:
         return
     yield "## Notes"

@@ -53,7 +53,7 @@ def lines(facts: Facts) -> Iterator[Line]:
     if not facts.acted:
         yield Line("Nothing was done, so nothing could be left.", ("timeline:0",))
         return
-    cited, parts = _cited(facts), spans(facts)
+    cited, parts = _sources(facts), spans(facts)
     if parts is None:
         yield Line("not known: the probes were not seen good before, or nothing was seen put back", cited)
     else:
@@ -70,7 +70,7 @@ def lines(facts: Facts) -> Iterator[Line]:
     yield Line(f"not known: {surroundings_lines.UNASKED}", ("timeline:0",))
 
 
-def _cited(facts: Facts) -> tuple[str, ...]:
+def _sources(facts: Facts) -> tuple[str, ...]:
     entries = [
         next(facts.events(WarmedUp), None),
         *list(facts.events(UndoVerified))[-1:],
@@ -117,12 +117,15 @@ def _times(probe: str, before: Columns, after: Columns) -> Told:
     medians = f"median {_median(before)} before, {_median(after)} after"
     if slowness.p <= RARE and slowness.surely > MATTERS:
         return Told(
-            probe, "answer times", "not as before", f"{medians}, {_surely(slowness)} (p {slowness.p:.2g}; {of})"
+            probe,
+            "answer times",
+            "not as before",
+            f"{medians}, {_in_words(slowness)} (p {slowness.p:.2g}; {of})",
         )
     return Told(probe, "answer times", "no difference seen", f"{medians}; {of}")
 
 
-def _surely(found: Slower) -> str:
+def _in_words(found: Slower) -> str:
     return f"surely slower by {found.surely:.0%}" if math.isfinite(found.surely) else "surely slower"
 
 
@@ -167,7 +170,7 @@ def at_least_so_many(marked: int, drawn: int, all_marked: int, everything: int) 
 
 def _answerers(probe: str, before: Columns, after: Columns) -> Iterator[Told]:
     """Say who answered before and does no more, and the other way round; of probes that tell who answers."""
-    counts = [_who(before), _who(after)]
+    counts = [_answers_by_who(before), _answers_by_who(after)]
     names = sorted({*counts[0], *counts[1]})
     if not names:
         return
@@ -192,7 +195,7 @@ def _answerers(probe: str, before: Columns, after: Columns) -> Iterator[Told]:
         yield Told(probe, "who answers", "no difference seen", ", ".join(names))
 
 
-def _who(looks: Columns) -> dict[str, int]:
+def _answers_by_who(looks: Columns) -> dict[str, int]:
     numbers, counts = np.unique(looks.who[looks.is_good], return_counts=True)
     named = zip(numbers.tolist(), counts.tolist(), strict=True)
     return {looks.names[number]: many for number, many in named if looks.names[number]}

@@ -27,7 +27,7 @@ AFTER: Final = "after the run"
 
 def timeline(facts: Facts, notes: list[Standing]) -> list[Line]:
     """Return the lines in order: those of the run by the clock that never steps, those of people by their own time."""
-    lines = [line for _, line in sorted(_own(facts), key=lambda one: one[0])]
+    lines = [line for _, line in sorted(_own_lines(facts), key=lambda one: one[0])]
     theirs = [note for note in notes if note.note.at and note.withdrawn is None]
     for told_by_people in sorted(theirs, key=lambda one: (one.note.at, one.number)):
         line = of_note(facts, told_by_people)
@@ -36,7 +36,7 @@ def timeline(facts: Facts, notes: list[Standing]) -> list[Line]:
     return lines
 
 
-def _own(facts: Facts) -> Iterator[tuple[float, Line]]:
+def _own_lines(facts: Facts) -> Iterator[tuple[float, Line]]:
     for moment in facts.result.moments:
         if (line := _of_moment(facts, moment)) is not None:
             yield moment.at, line
@@ -46,7 +46,7 @@ def _own(facts: Facts) -> Iterator[tuple[float, Line]]:
         if look is None or finding.verdict is not Verdict.PASSED:
             continue
         text = f"Noticed by {cited.split(':')[1]}: {look.detail or look.who or finding.claim}"
-        yield look.answered, _at(facts, facts.when(look.answered), text, (cited, f"finding:{number}"), "good")
+        yield look.answered, _line_at(facts, facts.when(look.answered), text, (cited, f"finding:{number}"), "good")
 
 
 def _of_moment(facts: Facts, moment: Moment) -> Line | None:
@@ -61,8 +61,8 @@ def _of_moment(facts: Facts, moment: Moment) -> Line | None:
         return None
     if is_own and isinstance(event, EffectGone) and _is_its_own(facts, event.step):
         return None
-    text = _begun(facts, event.step) if is_own and isinstance(event, Applying) else moment.text
-    return _at(facts, When(moment.at, moment.wall), text, (cited,), moment.level)
+    text = _begun_in_words(facts, event.step) if is_own and isinstance(event, Applying) else moment.text
+    return _line_at(facts, When(moment.at, moment.wall), text, (cited,), moment.level)
 
 
 def _is_its_own(facts: Facts, step: str) -> bool:
@@ -70,7 +70,7 @@ def _is_its_own(facts: Facts, step: str) -> bool:
     return any(done.id == step and done.in_effect_how in ("own step", "own limit") for done in facts.result.steps)
 
 
-def _begun(facts: Facts, step: str) -> str:
+def _begun_in_words(facts: Facts, step: str) -> str:
     done = next((step_done for step_done in facts.acted if step_done.id == step), None)
     if done is None:
         return f"The drill does this on purpose: {step}"
@@ -78,7 +78,7 @@ def _begun(facts: Facts, step: str) -> str:
     return f"{head}: {done.name} ({done.kind})"
 
 
-def _at(facts: Facts, when: When, text: str, sources: tuple[str, ...], level: str = "info") -> Line:
+def _line_at(facts: Facts, when: When, text: str, sources: tuple[str, ...], level: str = "info") -> Line:
     return Line(text, sources, when.wall, facts.since(when.at), level)
 
 

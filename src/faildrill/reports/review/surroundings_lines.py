@@ -28,10 +28,10 @@ def lines(seen: Surroundings) -> Iterator[Line]:
         yield Line("not known: what is set was read before, and not after", _BEFORE)
         return
     for name in dict.fromkeys((*before.settings, *before.unread)):
-        yield from _of(name, before, after)
+        yield from _of_settings(name, before, after)
 
 
-def _of(name: str, before: Sight, after: Sight) -> Iterator[Line]:
+def _of_settings(name: str, before: Sight, after: Sight) -> Iterator[Line]:
     unread = [
         f"{why} {when}"
         for when, unread_part in (("before", before), ("after", after))
