@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from typing import Final, NamedTuple, TypeGuard
 
-from faildrill.acting.call import LOOK_AGAIN, Patience, call, observe, words
+from faildrill.acting.call import LOOK_AGAIN, Patience, Trouble, call, observe, words
 from faildrill.acting.effects import action_of
 from faildrill.errors import ActionError, CannotSee, FaildrillError
 from faildrill.kinds.call_context import CallContext
@@ -17,34 +17,49 @@ WITHIN: Final = 4.0
 """Seconds for such looks at the most, so that one of them may be silent: the fault stays on meanwhile."""
 
 
-async def of_others(action: Action, before: Captured, given: Given, within: float) -> str | None:
-    """Say what somebody else has made of it; the empty string where nobody has. Two looks in a row must agree.
+class Compared(NamedTuple):
+    """What was told of the place of an effect, right before something is put back over it."""
 
-    Where they never do for float seconds, and one of them saw somebody else's, that is told: it may be his. None where
-    no look could see it: it is put back all the same, as it is the fault, as far as anybody knows.
+    theirs: str = ""
+    """Why nothing is touched, as it is somebody else's; empty where it isn't."""
+    unseen: str = ""
+    """Why no look could tell whose it is; empty where one could."""
+
+
+async def compare(action: Action, before: Captured, given: Given, within: float) -> Compared:
+    """Look whether somebody else has made something of it. Two looks in a row must agree.
+
+    Where they never do for float seconds, and one of them saw somebody else's, that is told: it may be his. Where no
+    look could see it, it is put back all the same, as it is the fault, as far as anybody knows.
     """
     if not _compares(action):
-        return ""
+        return Compared()
     loop = asyncio.get_running_loop()
     deadline = loop.time() + min(within, WITHIN)
     patience = Patience(deadline)
     looks: list[Found | None] = []
+    trouble = Trouble()
     while True:
         start = loop.time()
-        look = await _found(action, before, given, patience.of(start))
+        look = None
+        try:
+            look = await call(action.found(before, given), patience.of(start))
+        except (ActionError, CannotSee) as error:
+            trouble = trouble.then(error)
         patience.took(loop.time() - start, is_cut_off=look is None)
         former = looks[-1] if looks else None
         if look and former and _is_theirs(look) == _is_theirs(former):
-            return f"nothing is touched, because {_not_ours(look)}" if _is_theirs(look) else ""
+            return Compared(f"nothing is touched, because {_not_ours(look)}" if _is_theirs(look) else "")
         looks.append(look)
         if loop.time() + LOOK_AGAIN >= deadline:
             break
         await asyncio.sleep(LOOK_AGAIN)
     theirs = [look for look in looks if look and _is_theirs(look)]
     if theirs:
-        return f"nothing is touched, because looks don't agree; by the last one that differs, {_not_ours(theirs[-1])}"
+        differ = f"nothing is touched, because looks don't agree; by the last one that differs, {_not_ours(theirs[-1])}"
+        return Compared(differ)
     # Seen, and never theirs twice in a row: that two looks differ is no proof of somebody else.
-    return "" if any(looks) else None
+    return Compared(unseen="" if any(looks) else trouble.told)
 
 
 def _is_theirs(found: Found) -> bool:
@@ -65,20 +80,12 @@ async def remedies(intents: Iterable[Intended], run: str) -> dict[str, str]:
         with suppress(FaildrillError, ValueError):
             action = action_of(intent)
             if _compares(action):
-                theirs = await _found(action, intent.before, CallContext(run, timeout=WITHIN), WITHIN)
-                return theirs.remedy if theirs else ""
+                return (await call(action.found(intent.before, CallContext(run, timeout=WITHIN)), WITHIN)).remedy
         return ""
 
     asked = list(intents)
     remedies_told = await asyncio.gather(*(told(intent) for intent in asked))
     return {intent.step: remedy for intent, remedy in zip(asked, remedies_told, strict=True) if remedy}
-
-
-async def _found(action: Compares, before: Captured, given: Given, within: float) -> Found | None:
-    try:
-        return await call(action.found(before, given), within)
-    except (ActionError, CannotSee):
-        return None
 
 
 async def pictured(action: Action, given: Given) -> dict[str, str]:

@@ -7,7 +7,7 @@ from typing import Final, Literal
 
 from faildrill import durations
 from faildrill.acting.call import LOOKING, TookTooLong, call, ending, observe, words
-from faildrill.acting.comparison import beside, counted, of_others, owned
+from faildrill.acting.comparison import beside, compare, counted, owned
 from faildrill.acting.effects import action_of, look_before_undoing
 from faildrill.acting.late_effects import LateEffect, Window, late_effect
 from faildrill.acting.sight import effect, knows_its_effect, looks_cost, restored
@@ -35,7 +35,7 @@ from faildrill.record.timeline import (
 By = Literal["runner", "sentinel", "recover"]
 SILENT: Final = 2
 """Undos without an outcome after which the others go first."""
-UNSEEN: Final = "it is put back without comparing, because what is there could not be seen"
+UNSEEN: Final = "it is put back without comparing, because what is there could not be seen: "
 
 
 def open_intents(entries: Iterable[Entry]) -> list[Intended]:
@@ -174,7 +174,7 @@ class _Undo:
         self._unstarted = ""
         """Why the program that puts it back can't be started; empty where it could."""
         self._times = 1
-        self._uncompared = False
+        self._unseen = ""
         self._given = CallContext(run, timeout=intent.undo_within)
 
     async def is_in_effect(self, until: float = 0.0) -> bool:
@@ -266,12 +266,12 @@ class _Undo:
             action, undoing = action_of(intent), _undoing(intent)
         except (FaildrillError, ValueError) as error:
             return self._not_seen(f"its intent can't be read: {words(error)}")
-        others = await of_others(action, intent.before, self._given, intent.undo_within)
-        if others:
-            return self._not_seen(words(others))
-        if others is None:
-            self._uncompared = True
-            note(Happened(step=intent.step, at=self._timeline.now(), told=UNSEEN))
+        compared = await compare(action, intent.before, self._given, intent.undo_within)
+        if compared.theirs:
+            return self._not_seen(words(compared.theirs))
+        self._unseen = words(compared.unseen)
+        if self._unseen:
+            note(Happened(step=intent.step, at=self._timeline.now(), told=f"{UNSEEN}{self._unseen}"))
         loop = asyncio.get_running_loop()
         former = await counted(action, intent.before, self._given, intent.undo_within)
         started = loop.time()
@@ -323,7 +323,8 @@ class _Undo:
                 because=because,
                 times=self._times,
                 word_of=self._word_of,
-                uncompared=self._uncompared,
+                uncompared=bool(self._unseen),
+                unseen=self._unseen,
             )
         )
 

@@ -153,7 +153,8 @@ def _undo_doubts(ended: AnyEvent) -> list[str]:
     if not isinstance(ended, UndoVerified):
         return []
     again = [f"it was put back {ended.times} times, and asked for once"] if ended.times > 1 else []
-    blind = "what was there could not be seen before it was put back: it may have been somebody else's by then"
+    why = f" ({ended.unseen})" if ended.unseen else ""
+    blind = f"what was there could not be seen before it was put back{why}: it may have been somebody else's by then"
     return [*again, *([blind] if ended.uncompared else [])]
 
 

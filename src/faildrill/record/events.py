@@ -271,6 +271,8 @@ class UndoVerified(Event, frozen=True, tag="undo.verified", kw_only=True):
     """Whose word alone that is; the empty string where somebody else has told it as well."""
     uncompared: bool = False
     """Whether nobody could see, right before, what it was put back over."""
+    unseen: str = ""
+    """Why nobody could; the empty string in runs of before it was recorded."""
 
 
 class UndoNotVerified(Event, frozen=True, tag="undo.not-verified", kw_only=True):

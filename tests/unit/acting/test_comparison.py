@@ -14,7 +14,7 @@ from faildrill.kinds import find
 from faildrill.kinds.table import ACTIONS
 from faildrill.ports import Observed
 from faildrill.ports.effect import Compares, Counts, compared, compared_state, compared_together
-from faildrill.record.timeline import Undoing
+from faildrill.record.timeline import Happened, Undoing
 from faildrill.running.course import Course
 from faildrill.running.stop_request import Stop
 from faildrill.testing import run
@@ -136,6 +136,17 @@ def test_what_could_not_be_seen_before_it_was_put_back_is_put_back_and_proves_no
     assert "it may have been somebody else's by then" in told(result)
     assert result.verdict is Verdict.INCONCLUSIVE
     assert state(simulation) == "up"
+
+
+def test_a_defect_of_a_comparison_is_named_with_its_place_and_proves_nothing(simulation: Simulation) -> None:
+    simulation.fault("pay", comparing="crashes")
+    result = drive(simulation)
+    assert result.verdict is Verdict.INCONCLUSIVE
+    assert state(simulation) == "up"
+    [note] = [event.told for event in simulation.events(Happened) if "without comparing" in event.told]
+    for words in (note, told(result)):
+        assert "RuntimeError at place.py:" in words
+        assert "a defect in the comparison - a defect of the kind itself, not of the target" in words
 
 
 def test_a_defect_of_a_kind_is_named_as_that_and_never_as_a_word_of_the_target(simulation: Simulation) -> None:

@@ -16,11 +16,12 @@ BACK = 15.9
 """When it was said to be put back."""
 
 
-def said_back(run: Run, word_of: str = "haproxy") -> Run:
-    """Have nobody but the one who was asked say that it is put back."""
+def said_back(run: Run, word_of: str = "haproxy", times: int = 1) -> Run:
+    """Have nobody but the one who was asked say that it is put back, and count so often."""
     steps = [one.step for _, one in run.events if isinstance(one, tl.UndoVerified)]
     run.without(tl.UndoVerified)
-    return run.but(BACK, *(tl.UndoVerified(step=one, because="s1 ready", word_of=word_of) for one in steps))
+    backs = (tl.UndoVerified(step=one, because="s1 ready", word_of=word_of, times=times) for one in steps)
+    return run.but(BACK, *backs)
 
 
 def answered(*after: str, meanwhile: tuple[str, ...] = ("s2",), moves: tuple[str, ...] = ("s1",)) -> Run:
@@ -101,6 +102,15 @@ def test_a_server_that_is_said_to_be_ready_and_gets_nothing_is_not_put_back(
     verdict, because = undo_of(result)
     assert (result.verdict, verdict) == (Verdict.UNSAFE, "UNSAFE")
     assert "haproxy says so, and probes say that it is not: pay: s1 answered" in because
+
+
+@pytest.mark.says(AGAINST)
+def test_what_was_put_back_more_often_than_asked_for_and_is_not_back_stays_unsafe(tmp_path: Path) -> None:
+    run = said_back(answered("s2"), times=3)
+    verdict, because = undo_of(judge(run.write(tmp_path)))
+    assert verdict == "UNSAFE"
+    assert "probes say that it is not: pay: s1 answered" in because
+    assert "it was put back 3 times, and asked for once" in because
 
 
 @pytest.mark.says(BOUND)

@@ -174,6 +174,9 @@ class Fault(_Place):
     )
     reads_after: Duration = Field(default=0.0, description="how long after its apply they begin to")
     acts_late: Duration = Field(default=0.0, description="what it says of how late it may act")
+    comparing: Literal["works", "crashes"] = Field(
+        default="works", description="how it looks whose its state is, right before it is put back"
+    )
 
     at_most: Duration | None = Field(default=None, description="it ends by itself after this time")
 
@@ -272,7 +275,9 @@ class Fault(_Place):
             _TIMERS.setdefault(self.folder, []).append(timer)
 
     async def found(self, before: Captured, given: Given) -> Found:
-        """Compare its state with down, and with what it was."""
+        """Compare its state with down, and with what it was; or do what `comparing` says."""
+        if self.comparing == "crashes":
+            raise RuntimeError("a defect in the comparison")
         now = (await self.capture(given))["state"]
         return compared(now, "down", before["state"], f"write {before['state']} into {self.folder}/{self.name}.state")
 
