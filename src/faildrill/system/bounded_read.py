@@ -1,4 +1,4 @@
-"""The one way to read a file that a person names: a regular file, so many bytes at the most, and only for so long.
+"""The one way to ask for a file that a person names: a regular file, so many bytes at the most, and only for so long.
 
 A device has no end, a named pipe waits for a writer, and a file system that is gone blocks whoever asks it. So the
 file is opened without waiting, must be a regular one, and is read in a thread that is left behind when time is over.
@@ -28,10 +28,7 @@ def read(path: Path | str, most: int = LARGEST, within: float = WITHIN) -> bytes
     regular file, larger than `most` bytes, or not read `within` so many seconds.
     """
     name = os.fspath(path)
-    content = _in_time(name, lambda: _tried(name, most), within)
-    if isinstance(content, OSError):
-        raise content
-    return content
+    return in_time(name, lambda: _content(name, most), within)
 
 
 def check(path: Path | str, most: int = LARGEST, within: float = WITHIN) -> None:
@@ -43,8 +40,8 @@ def real(path: Path | str, within: float = WITHIN) -> str:
     """Return a path without links in it; as it is where nobody can tell `within` so many seconds."""
     name = os.fspath(path)
     try:
-        return _in_time(name, lambda: os.path.realpath(name), within)
-    except (OSError, ValueError):
+        return in_time(name, lambda: os.path.realpath(name), within)
+    except OSError:
         return name
 
 
@@ -56,28 +53,35 @@ def regular(path: Path | str) -> BinaryIO:
     return os.fdopen(_opened(os.fspath(path)), "rb")
 
 
-def _in_time(name: str, work: Callable[[], T], within: float) -> T:
-    """Do it in a thread, and leave that behind when time is over: TimeoutError, and again as long as it hangs."""
+def in_time(path: Path | str, work: Callable[[], T], within: float = WITHIN, done: str = "read") -> T:
+    """Do with a file what may hang, in a thread that is left behind when float seconds are over.
+
+    Raises OSError as `work` does, also for its ValueError; TimeoutError when time is over, and for everything that is
+    asked of this path as long as the thread hangs: nobody is told what is there while ours may still change it.
+    """
+    name = os.fspath(path)
     # A file system that hangs holds one thread for each path, not one for each look: threads in the kernel can't be
     # ended.
     left = _reading.get(name)
     if left is not None and left.is_alive():
-        raise _too_slow(name, within)
-    results: list[T] = []
+        raise _too_slow(name, within, done)
+    results: list[T | OSError] = []
     # Daemon: a process must be able to end while a read in the kernel (state D) can't be interrupted.
-    thread = threading.Thread(target=lambda: results.append(work()), daemon=True)
+    thread = threading.Thread(target=lambda: results.append(_tried(name, work)), daemon=True)
     thread.start()
     thread.join(within)
     if not results:
         _reading[name] = thread
-        raise _too_slow(name, within)
+        raise _too_slow(name, within, done)
     _reading.pop(name, None)
-    return results[0]
+    if isinstance(result := results[0], OSError):
+        raise result
+    return result
 
 
-def _tried(name: str, most: int) -> bytes | OSError:
+def _tried(name: str, work: Callable[[], T]) -> T | OSError:
     try:
-        return _content(name, most)
+        return work()
     except OSError as error:
         return error
     except ValueError as error:  # a NUL in it
@@ -112,5 +116,5 @@ def _size(most: int) -> str:
     return f"{most >> 20} MiB" if most >= 1 << 20 else f"{most >> 10} KiB"
 
 
-def _too_slow(name: str, within: float) -> OSError:
-    return TimeoutError(errno.ETIMEDOUT, f"it can't be read within {within:g} s: does its file system hang?", name)
+def _too_slow(name: str, within: float, done: str) -> OSError:
+    return TimeoutError(errno.ETIMEDOUT, f"it can't be {done} within {within:g} s: does its file system hang?", name)

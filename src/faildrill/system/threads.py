@@ -59,3 +59,8 @@ async def aside(work: Callable[[], T]) -> T:
 async def read(path: Path | str, most: int = bounded_read.LARGEST, within: float = bounded_read.WITHIN) -> bytes:
     """Read a file as `bounded_read.read` does, and hold up nothing else meanwhile."""
     return await aside(lambda: bounded_read.read(path, most, within))
+
+
+async def of_file(path: Path | str, work: Callable[[], T], within: float = bounded_read.WITHIN) -> T:
+    """Do with a file what may hang as `bounded_read.in_time` does, and hold up nothing else meanwhile."""
+    return await aside(lambda: bounded_read.in_time(path, work, within))

@@ -10,10 +10,11 @@ from typing import ClassVar, Final, Literal
 
 from pydantic import Field, JsonValue
 
-from faildrill.errors import ActionFailed, ActionRefused, CannotSee, reason
+from faildrill.errors import ActionFailed, ActionRefused, CannotSee, OutcomeUnknown, reason
 from faildrill.ports import Captured, Given, Kind, Observed, Preview
 from faildrill.ports.effect import Effect, Found
 from faildrill.system import processes, threads
+from faildrill.toolkit import kept_file
 from faildrill.toolkit.deadlines import SHARE
 from faildrill.toolkit.programs import Argv, Surroundings, unstarted
 
@@ -34,8 +35,8 @@ def started(pid: int) -> float | None:
 
 
 async def state_of(path: Path) -> os.stat_result:
-    """Return what a file's system says of it, in its own time: one that hangs holds up nothing else."""
-    return await threads.aside(lambda: path.resolve().stat())
+    """Return what a file's system says of it, in its own time: one that hangs holds up nothing else. OSError."""
+    return await threads.of_file(path, lambda: path.resolve().stat())
 
 
 def digest(text: str) -> str:
@@ -76,46 +77,28 @@ class OfFile(Kind):
         except OSError as error:
             raise CannotSee(f"{self._path} can't be looked at: {reason(error)}") from error
 
-    def _write(self, text: str) -> None:
-        """Put a text in the file's place, whole or not at all, with its owner, mode and extended attributes.
+    async def _write(self, text: str, kept: os.stat_result | None = None) -> None:
+        """Put a text in the file's place, with the times that it had where they are given.
 
-        Among those are its access lists and what SELinux calls it. No `include` finds the draft.
-
-        ActionFailed, with the file as it was, where that can't be done.
+        ActionFailed, with the file as it was, where that can't be done; OutcomeUnknown where its file system hangs.
         """
+        times = (kept.st_atime_ns, kept.st_mtime_ns) if kept else None
         try:
-            path = self._path.resolve()
-            kept = path.stat()
-            # In the same folder, as rename(2) can't cross file systems; with a leading dot, as `include *.conf` takes
-            # no such name.
-            draft = path.with_name(f".{path.name}.faildrill")
-            try:
-                draft.write_bytes(text.encode("utf-8", "surrogateescape"))
-                made = draft.stat()
-                if (made.st_uid, made.st_gid) != (kept.st_uid, kept.st_gid):
-                    # Before the mode: chown(2) takes the set-user-id bits away.
-                    os.chown(draft, kept.st_uid, kept.st_gid)
-                # Only then its attributes: an access list changes the bits of the group.
-                draft.chmod(kept.st_mode & 0o7777)
-                _keep_attributes(path, draft)
-                draft.replace(path)
-            except OSError:
-                draft.unlink(missing_ok=True)
-                raise
+            await kept_file.write(self._path, text.encode("utf-8", "surrogateescape"), times)
+        except TimeoutError as error:
+            raise OutcomeUnknown(f"{self._path}: {reason(error)}") from error
         except OSError as error:
             raise ActionFailed(f"{self._path} can't be written: {error}") from error
 
-    async def _exchange(self, former: str, text: str) -> None:
+    async def _exchange(self, former: str, text: str, kept: os.stat_result | None = None) -> None:
         """Write a text over another one; ActionFailed, with the file as it is, where somebody has changed it since."""
         if await self._text() != former:
             raise ActionFailed(f"{self._path} has been changed by somebody else meanwhile: it is left as it is")
-        self._write(text)
+        await self._write(text, kept)
 
     async def _take_back(self, changed: str, text: str, kept: os.stat_result) -> None:
         """Write what was there before a change that was never loaded, with the time that it had: it is what runs."""
-        await self._exchange(changed, text)
-        # With its old time, or the next drill would take it for an edit that the server has not loaded.
-        os.utime(self._path.resolve(), ns=(kept.st_atime_ns, kept.st_mtime_ns))
+        await self._exchange(changed, text, kept)
 
     async def _refuse_changed(self, text: str, before: Captured) -> None:
         """Raise ActionRefused where the file, or the server, is not what it was when it was looked at."""
@@ -353,12 +336,3 @@ async def _written_since(paths: Iterable[Path], since: float | None) -> str:
         if max(state.st_mtime, state.st_ctime) - ahead > since + GRAIN:
             return str(path)
     return ""
-
-
-def _keep_attributes(path: Path, draft: Path) -> None:
-    """Give a draft the extended attributes of a file, as far as it hasn't got them from its folder."""
-    has = {name: os.getxattr(draft, name) for name in os.listxattr(draft)}
-    for name in os.listxattr(path):
-        value = os.getxattr(path, name)
-        if has.get(name) != value:
-            os.setxattr(draft, name, value)

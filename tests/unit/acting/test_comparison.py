@@ -143,7 +143,8 @@ def test_a_defect_of_a_comparison_is_named_with_its_place_and_proves_nothing(sim
     result = drive(simulation)
     assert result.verdict is Verdict.INCONCLUSIVE
     assert state(simulation) == "up"
-    [note] = [event.told for event in simulation.events(Happened) if "without comparing" in event.told]
+    notes = [event.told for event in simulation.events(Happened) if isinstance(event, Happened)]
+    [note] = [words for words in notes if "without comparing" in words]
     for words in (note, told(result)):
         assert "RuntimeError at place.py:" in words
         assert "a defect in the comparison - a defect of the kind itself, not of the target" in words

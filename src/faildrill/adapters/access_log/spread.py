@@ -17,6 +17,7 @@ from faildrill.ports.target import FilePath
 from faildrill.ports.witness import View
 from faildrill.record.samples import Outcome
 from faildrill.record.spread_counts import Kept
+from faildrill.system import threads
 from faildrill.toolkit.spread_probe import Spreads, now
 
 
@@ -79,7 +80,7 @@ class Spread(Spreads, Kind):
         """Take what the log holds already as read."""
         del given
         try:
-            self._tail.begin()
+            await threads.of_file(self.path, self._tail.begin)
         except OSError:
             self._tail.close()
 
@@ -92,7 +93,7 @@ class Spread(Spreads, Kind):
         """Read what was added, and weigh it."""
         due = await dues(self.load_balancer, self.backend, self.weights)
         try:
-            lines = self._tail.lines()
+            lines = await threads.of_file(self.path, self._tail.lines)
         except OSError as error:
             return Seen(Outcome.BROKEN, detail=f"the log can't be read: {reason(error)}")
         if isinstance(due, str):

@@ -2,10 +2,10 @@
 
 import asyncio
 import json
-import os
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Final
 
@@ -16,11 +16,12 @@ from faildrill.adapters.ansible.delegation import elsewhere
 from faildrill.adapters.ansible.plays import SHARE
 from faildrill.adapters.ansible.results import Played, Task, told
 from faildrill.adapters.ansible.target import Hosts
-from faildrill.errors import ActionFailed, ActionRefused, CannotSee, OutcomeUnknown
+from faildrill.errors import ActionFailed, ActionRefused, CannotSee, OutcomeUnknown, reason
 from faildrill.ports import Captured, Given, Hears, Kind, Observed, Preview
 from faildrill.ports.effect import Effect
 from faildrill.ports.target import FilePath
 from faildrill.secrets import SecretReference
+from faildrill.system import threads
 
 _VARIABLE: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _OURS: Final = ("faildrill_", "ansible_shell_type", "ansible_ssh_args")
@@ -59,9 +60,9 @@ class OnHosts(Kind):
     async def listed(self, playbooks: tuple[str, ...], within: float, *options: str) -> list[inventory.Listed]:
         """Return the hosts and tasks of each playbook as it would be played now; CannotSee says why not."""
         for playbook in playbooks:
-            if not os.path.isfile(playbook):  # noqa: ASYNC240, PTH113 - as quick as any call here
+            if not await _is_there(playbook):
                 raise CannotSee(f"there is no playbook {playbook}")
-        inventory.see(self.hosts)
+        await inventory.see(self.hosts)
         with plays.private(plays.key_of("", list(playbooks))) as folder:
             env = plays.surroundings(self.hosts, folder, {})
             arguments = ["-i", self.hosts.inventory, "--list-hosts", "--list-tasks", *options]
@@ -84,6 +85,14 @@ class OnHosts(Kind):
         hidden = dict.fromkeys(self.secret_vars, "hidden")
         path.write_text(json.dumps({**self.vars, **hidden, "faildrill_act": "list"}), encoding="utf-8")
         return path
+
+
+async def _is_there(playbook: str) -> bool:
+    """Tell whether it is a file; CannotSee where its file system doesn't say."""
+    try:
+        return await threads.of_file(playbook, Path(playbook).is_file)
+    except OSError as error:
+        raise CannotSee(f"whether there is a playbook {playbook} is unknown: {reason(error)}") from error
 
 
 class Playbook(OnHosts):
@@ -149,7 +158,8 @@ class Playbook(OnHosts):
         for playbook, wanted in zip((self.apply_file, self.undo_file, self.verify_file), (found, *others), strict=True):
             if not wanted.hosts:
                 return f"{playbook} names no host of the inventory within the limit"
-            if playbook != self.verify_file and (away := elsewhere(Path(playbook), wanted.hosts)):
+            away = await threads.aside(partial(elsewhere, Path(playbook), wanted.hosts))
+            if playbook != self.verify_file and away:
                 return f"{away}, on which {Path(playbook).name} is not played: {_OWN_PLAY}"
         if self.began is not None and self.began not in (task.rpartition(" : ")[2] for task in found.tasks):
             return f"{self.apply_file} has no task {self.began!r}; it has {', '.join(found.tasks)}"

@@ -80,7 +80,7 @@ async def play(score: Score, key: str, within: float, run: str | None, hear: Hea
     When it is over, cut short or cancelled, no process of the play is left on this machine. One that was cut short has
     no `code`. Raises CannotSee, with nothing played, when it could not begin.
     """
-    see(score.hosts)
+    await see(score.hosts)
     own = f"{key}.{secrets.token_hex(4)}"
     with private(key) as folder:
         env = surroundings(score.hosts, folder, {MARK: own, **({RUN: run} if run else {})})

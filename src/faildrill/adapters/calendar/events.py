@@ -12,6 +12,7 @@ from faildrill.errors import CannotSee, reason
 from faildrill.ports import Duration, Given, Kind
 from faildrill.ports.calendar import Zone
 from faildrill.ports.target import FilePath
+from faildrill.system import bounded_read
 from faildrill.system.threads import aside
 
 LARGEST: Final = 8 << 20
@@ -117,13 +118,9 @@ class Calendar(Kind):
 
 def _content(path: Path) -> bytes:
     try:
-        with path.open("rb") as file:
-            content = file.read(LARGEST + 1)
+        return bounded_read.read(path, LARGEST)
     except OSError as error:
         raise CannotSee(f"{path} can't be read ({reason(error)})") from error
-    if len(content) > LARGEST:
-        raise CannotSee(f"{path} is larger than {LARGEST >> 20} MiB")
-    return content
 
 
 def _summary(event: Mapping[str, Any]) -> str:

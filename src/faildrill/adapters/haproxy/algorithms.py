@@ -1,13 +1,12 @@
 """Whether a backend takes other weights while HAProxy runs: by how it chooses a server (`balance`, `hash-type`)."""
 
-from pathlib import Path
 from typing import Final
 
 from faildrill.adapters.haproxy.client import statistics, tell
 from faildrill.adapters.haproxy.target import LoadBalancer
 from faildrill.errors import CannotSee
 from faildrill.ports import Checked
-from faildrill.system import bounded_read
+from faildrill.system import threads
 
 _DYNAMIC: Final = ("roundrobin", "leastconn", "random", "first", "sticky")
 _STATIC: Final = ("static-rr",)
@@ -31,7 +30,7 @@ async def takes_weights(balancer: LoadBalancer, backend: str) -> Checked:
     if algorithm in ("", "unknown"):
         remedy = "give us a socket of level operator or admin"
         return Checked(what, ok=False, told="unknown: the socket does not say how it chooses", remedy=remedy)
-    consistent = _is_consistent(balancer.config_file, backend)
+    consistent = await _is_consistent(balancer.config_file, backend)
     if consistent is None:
         remedy = f"name HAProxy's file as `config_file` of {balancer.name}; or {remedy}"
         return Checked(
@@ -41,12 +40,12 @@ async def takes_weights(balancer: LoadBalancer, backend: str) -> Checked:
     return Checked(what, consistent, f"balance {algorithm} {words}", "" if consistent else remedy)
 
 
-def _is_consistent(path: str | None, backend: str) -> bool | None:
+async def _is_consistent(path: str | None, backend: str) -> bool | None:
     """Read in HAProxy's file whether a backend's hash is a consistent one; None where that can't be read."""
     if path is None:
         return None
     try:
-        lines = bounded_read.read(Path(path), _LARGEST).decode("utf-8", "replace").splitlines()
+        lines = (await threads.read(path, _LARGEST)).decode("utf-8", "replace").splitlines()
     except OSError:
         return None
     by_section: dict[str, bool] = {}

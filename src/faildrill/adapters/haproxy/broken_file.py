@@ -16,6 +16,7 @@ from faildrill.adapters.haproxy.target import LoadBalancer
 from faildrill.errors import ActionFailed, CannotSee, reason
 from faildrill.ports import Captured, Given, Observed
 from faildrill.ports.target import FilePath
+from faildrill.system import threads
 from faildrill.toolkit.config_file import OfBrokenFile, started
 from faildrill.toolkit.deadlines import SHARE
 from faildrill.toolkit.programs import Argv
@@ -78,7 +79,10 @@ class BrokenFile(OfBrokenFile):
         return f"{self.load_balancer.name}/{self._path.name}"
 
     async def _others(self, within: float) -> list[Path]:
-        return self._declared()
+        try:
+            return await threads.of_file(self._config, self._declared)
+        except OSError as error:
+            raise CannotSee(f"{self._config} can't be looked at: {reason(error)}") from error
 
     def _declared(self) -> list[Path]:
         """List the files that `-f` reads, but the one that is changed."""

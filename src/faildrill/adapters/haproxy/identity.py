@@ -15,7 +15,7 @@ from faildrill.adapters.haproxy.master import standing
 from faildrill.adapters.haproxy.target import LoadBalancer
 from faildrill.errors import CannotSee, reason
 from faildrill.ports import Given, Kind, Told, Words, at, causes
-from faildrill.system import processes
+from faildrill.system import bounded_read, processes, threads
 from faildrill.system.redaction import clean
 from faildrill.toolkit.connection_errors import outcome_of
 from faildrill.toolkit.deadlines import SHARE
@@ -219,7 +219,7 @@ class Identity(Kind):
                 f"{balancer.name}: the master on {balancer.master_socket} has worker {master.worker}, and process "
                 f"{pid} answers on {balancer.haproxy_socket}: they are two HAProxys"
             )
-        elif balancer.config_file is not None and not _reads(master.pid, balancer.config_file):
+        elif balancer.config_file is not None and not await _reads(master.pid, balancer.config_file):
             told.differs.append(
                 f"{balancer.name}: its master {master.pid} was not started with {balancer.config_file}: name the file "
                 "that its `-f` names"
@@ -243,7 +243,7 @@ class _NotHAProxy(Exception):
     """Whoever answers is no HAProxy."""
 
 
-def _reads(pid: int, file: str) -> bool:
+async def _reads(pid: int, file: str) -> bool:
     """Tell whether a master was started with a file or its folder; true where it is no process of this host's.
 
     Only what is a HAProxy here is looked at: the number may be one of a container's own.
@@ -255,6 +255,6 @@ def _reads(pid: int, file: str) -> bool:
         return True
     if not words or "haproxy" not in words[0]:
         return True
-    wanted = Path(file).resolve()
-    named = [(folder / word).resolve() for word in words[1:] if word and not word.startswith("-")]
-    return any(path in (wanted, wanted.parent) for path in named)
+    named = [folder / word for word in words[1:] if word and not word.startswith("-")]
+    wanted, *those = await threads.aside(lambda: [Path(bounded_read.real(path)) for path in (Path(file), *named)])
+    return any(path in (wanted, wanted.parent) for path in those)

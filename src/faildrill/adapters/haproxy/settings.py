@@ -4,6 +4,7 @@ import asyncio
 import shlex
 import time
 from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -18,7 +19,7 @@ from faildrill.errors import CannotSee, reason
 from faildrill.ports import Given, Kind
 from faildrill.ports.target import FilePath, Program
 from faildrill.standards import Aside, Difference, SettingsRead, Unread, overlaid
-from faildrill.system import bounded_read
+from faildrill.system import bounded_read, threads
 from faildrill.toolkit.deadlines import SHARE
 
 _LARGEST: Final = 4 << 20
@@ -67,8 +68,7 @@ class Balancer(Kind):
             unread = (Unread("timeouts, check intervals, retries and redispatch", why),)
             return _reading(source, live, unread)
         try:
-            paths = [path for named in self._named for path in _files(Path(named))]
-            sources = [Source(str(path), _text(path)) for path in paths]
+            sources = await threads.aside(self._read)
         except OSError as error:
             return _reading(source, live, (Unread(self._files, reason(error)),))
         return await self._put_together(source, live, sources, within)
@@ -80,7 +80,7 @@ class Balancer(Kind):
         unread = (
             *files.unread,
             *checked.unread,
-            *_not_loaded([Path(one.name) for one in sources], live.info),
+            *await threads.aside(lambda: _not_loaded([Path(one.name) for one in sources], live.info)),
             *await own_program.doubtful(live.named, files.resolving, within / 2),
         )
         return _reading(f"{source} and {self._files}", live, unread, files, checked.asides)
@@ -95,6 +95,10 @@ class Balancer(Kind):
             return f"correct {where}, check it with `haproxy -c -f FILE`, and reload HAProxy"
         checks = " ".join(f"-f {shlex.quote(path)}" for path in self._named)
         return f"correct {self._files}, check it with `haproxy -c {checks}`, and reload HAProxy"
+
+    def _read(self) -> list[Source]:
+        paths = [path for named in self._named for path in bounded_read.in_time(named, partial(_files, Path(named)))]
+        return [Source(str(path), _text(path)) for path in paths]
 
     @property
     def _named(self) -> list[str]:

@@ -17,7 +17,7 @@ from pydantic import Field, JsonValue, model_validator
 
 from faildrill.adapters.http.request import Request
 from faildrill.adapters.nginx.instance import Master, Nginx, children, master
-from faildrill.errors import ActionFailed, ActionRefused, CannotSee
+from faildrill.errors import ActionFailed, ActionRefused, CannotSee, reason
 from faildrill.ports import THIS_HOST, Captured, Given, Observed, Preview, Told
 from faildrill.ports.addresses import Url, of_url
 from faildrill.ports.effect import Effect, Found
@@ -80,9 +80,11 @@ class _OfNginx(OfFile):
         return await self._refuse_unloaded(given.timeout * SHARE / 2)
 
     async def _others(self, within: float) -> list[Path]:
-        own = self._path.resolve()
         files = await Nginx(self.config, self.pid_file, self.binary).files(within)
-        return [file for file in files if file.resolve() != own]
+        try:
+            return await threads.of_file(self._path, lambda: _without(files, self._path.resolve()))
+        except OSError as error:
+            raise CannotSee(f"which files {self.config} includes besides can't be told: {reason(error)}") from error
 
     async def _since(self) -> float | None:
         return min(await threads.aside(self._starts), default=None)
@@ -124,6 +126,10 @@ class _OfNginx(OfFile):
         started = await threads.aside(self._starts)
         written = time.clock_gettime(time.CLOCK_BOOTTIME) - age
         return bool(started) and min(started) + _GRAIN >= written
+
+
+def _without(files: list[Path], own: Path) -> list[Path]:
+    return [file for file in files if file.resolve() != own]
 
 
 class Upstream(_OfNginx):

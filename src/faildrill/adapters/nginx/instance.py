@@ -80,13 +80,13 @@ class Nginx(NamedTuple):
         wherever the configuration has it listen: what was not loaded yet is not what it runs with, either.
         """
         pid = await threads.aside(lambda: master(self.pid_file))
-        if words := self._other_file(pid):
+        if words := await threads.aside(lambda: self._other_file(pid)):
             return words
         dump = await self._dump(within)
-        if words := self._other_files(dump, files):
+        if words := await threads.aside(lambda: self._other_files(dump, files)):
             return words
         for address in dict.fromkeys((*addresses, *listening(dump))):
-            own = [pid, *children(pid)]
+            own = [pid, *await threads.aside(lambda: children(pid))]
             holders = await listeners(address, own)
             if not holders.sockets:
                 raise CannotSee(

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import time
+from collections.abc import Awaitable
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from faildrill.adapters.access_log.spread import Spread
 from faildrill.kinds.call_context import CallContext
 from faildrill.ports import Seen
 from faildrill.record.samples import Outcome
+from support.hanging_files import hanging
 
 GIVEN = CallContext(run="run-1", timeout=1.0, every=1.0)
 SHORT = "$status $upstream_addr $upstream_response_time"
@@ -194,3 +196,27 @@ def test_what_comes_too_fast_is_left_out_and_counted(tmp_path: Path) -> None:
     assert set(lines) == {"y" * 99}
     assert len(lines) <= MOST // 100
     tail.close()
+
+
+@pytest.mark.timeout(20)
+def test_a_log_whose_file_system_hangs_holds_up_no_other_probe(tmp_path: Path) -> None:
+    log = tmp_path / "access.log"
+    log.touch()
+    probe = Spread(path=str(log), format="nginx", weights={"10.0.0.1:8080": 1.0})
+    given = CallContext("run", timeout=5.0)
+
+    async def beats_during(work: Awaitable[object]) -> int:
+        """Count what else of this process gets its turn meanwhile."""
+        beats, working = 0, asyncio.ensure_future(work)
+        while not working.done():
+            beats += 1
+            await asyncio.sleep(0.01)
+        return beats
+
+    async def story() -> None:
+        assert await beats_during(probe.open(given)) > 50
+        seen = await probe.look(given)
+        assert (seen.outcome, "does its file system hang?" in seen.detail) == (Outcome.BROKEN, True)
+
+    with hanging(log):
+        asyncio.run(story())
