@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import Final, NamedTuple, TypeVar
 
 import msgspec
 import numpy as np
@@ -27,7 +27,7 @@ from faildrill.record import spread_counts as spread
 from faildrill.record.journal import read
 from faildrill.record.ledger import path_of
 from faildrill.record.ledger.accounts import Account, Moment, accounts
-from faildrill.record.samples.columns import Columns, empty, load
+from faildrill.record.samples.columns import Columns, empty, recorded
 from faildrill.record.spread_counts import Kept
 from faildrill.record.timeline import (
     FILE,
@@ -78,6 +78,20 @@ _FOREVER: Final = (1 << 63) - 1
 E = TypeVar("E", bound=Event)
 
 
+class Unread(NamedTuple):
+    """Looks of which nobody can say what they saw, as a file of names is not the one that was written with them."""
+
+    unnamed: dict[str, int]
+    """By samples file, how many say what has no name."""
+    strangers: dict[str, int]
+    """By probe that the run did not have, how many are told to be of it."""
+
+    @property
+    def is_any(self) -> bool:
+        """Whether there are such looks."""
+        return bool(self.unnamed or self.strangers)
+
+
 @dataclass(frozen=True, eq=False)
 class Evidence:
     """The files of a run, read. Times are monotonic ns of the boot in which the run started."""
@@ -92,6 +106,8 @@ class Evidence:
     """By probe that keeps a ledger, and by node that was read: what became of its writes."""
     spreads: dict[str, list[Kept]] = field(default_factory=dict)
     """By probe that weighs a spread: what it counted, look by look."""
+    unread: Unread = field(default_factory=lambda: Unread({}, {}))
+    """What was recorded and says nothing."""
 
     @property
     def first(self) -> RunStarted:
@@ -312,13 +328,15 @@ def _gathered(folder: Path, *, is_over: bool) -> Evidence:
     plans = {plan.name: plan for plan in (*guests, *drill.probes, *drill.load)}
     written, later = _to_its_end(written) if is_over else (written, set[str]())
     timed, foreign = _on_one_clock(written)
-    columns = load(folder, foreign | later)
+    columns, unnamed = recorded(folder, foreign | later)
     known = {name: columns[name] if name in columns else empty() for name in plans}
     ended = _ended(written)
     spreads = {name: some for name in plans if (some := spread.load(spread.path_of(folder, name)))}
     kept = [name for name in plans if is_over and path_of(folder, name).exists()]
     ledgers = {name: accounts(folder, name, ended) for name in kept}
-    return Evidence(tuple(timed), drill, plans, known, whole=read(path).tail == 0, ledgers=ledgers, spreads=spreads)
+    strangers = {name: len(looks) for name, looks in columns.items() if name not in plans}
+    unread = Unread(unnamed, strangers)
+    return Evidence(tuple(timed), drill, plans, known, read(path).tail == 0, ledgers, spreads, unread)
 
 
 def _to_its_end(found: list[Entry]) -> tuple[list[Entry], set[str]]:

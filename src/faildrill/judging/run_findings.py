@@ -23,6 +23,7 @@ from faildrill.record.timeline import (
     NotHealthy,
     NotSteady,
     ProberEnded,
+    ProberStarted,
     RunEnded,
     RunnerBroke,
     RunnerDied,
@@ -39,6 +40,7 @@ def findings(evidence: Evidence, steps: list[StepFigures]) -> list[Finding]:
         *_endings(evidence),
         *_empty_drill(evidence),
         *_probers(evidence),
+        *_unread(evidence),
         *(() if is_refused(evidence) else load_rate.findings(evidence)),
         *(_step_taken(evidence, declared, step) for declared, step in zip(evidence.steps, steps, strict=True)),
         *(finding for step in steps for finding in _effect(step)),
@@ -103,6 +105,26 @@ def _probers(evidence: Evidence) -> Iterator[Finding]:
         if not ended.asked:
             because = ended.because or f"the prober {ended.pid} ended by itself"
             yield _finding("run", "the probers look until the end", Verdict.INCONCLUSIVE, because, entry)
+
+
+def _unread(evidence: Evidence) -> Iterator[Finding]:
+    """Tell of looks that were made, and of which nobody can say any more what they saw."""
+    begun = {event.samples: entry for entry, event in evidence.events(ProberStarted)}
+    for file, number in evidence.unread.unnamed.items():
+        because = f"{count(number, 'look')} of {file}.samples can't be read: {file}.names does not hold what they say"
+        yield _unreadable(because, *([begun[file]] if file in begun else []))
+    if strangers := evidence.unread.strangers:
+        many = count(sum(strangers.values()), "look")
+        names = ", ".join(strangers)
+        yield _unreadable(
+            f"by the names beside them, {many} are of {names}, which this run did not look at", *begun.values()
+        )
+
+
+def _unreadable(because: str, *cited: Entry) -> Finding:
+    finding = _finding("run", "what the looks saw can be read", Verdict.INCONCLUSIVE, because, *cited)
+    advice = "the file of names was cut, or is another run's: put back the one that was written with the samples"
+    return msgspec.structs.replace(finding, advice=advice)
 
 
 def _step_taken(evidence: Evidence, declared: Step | Wait, step: StepFigures) -> Finding:

@@ -348,7 +348,7 @@ def test_an_expectation_that_this_version_does_not_know_is_never_a_pass(tmp_path
     assert "no_such" in result.because
 
 
-@pytest.mark.says("A timeline or a file of names that was damaged is not judged at all.")
+@pytest.mark.says("A timeline that was altered, or a file of names that holds none, is not judged at all.")
 def test_an_altered_timeline_is_not_judged(tmp_path: Path) -> None:
     folder = usual().write(tmp_path)
     content = (folder / tl.FILE).read_bytes().replace(b'"killed":"a"', b'"killed":"b"')
@@ -357,7 +357,7 @@ def test_an_altered_timeline_is_not_judged(tmp_path: Path) -> None:
         judge(folder)
 
 
-@pytest.mark.says("A timeline or a file of names that was damaged is not judged at all.")
+@pytest.mark.says("A timeline that was altered, or a file of names that holds none, is not judged at all.")
 def test_an_altered_file_of_names_is_not_judged(tmp_path: Path) -> None:
     folder = usual().write(tmp_path)
     (folder / "probes.names").write_bytes(b"pay\n")

@@ -74,7 +74,7 @@ def lack(evidence: Evidence, probe: str, *, weighs_skipped: bool = False) -> Wei
     """
     tallied = evidence.tally(probe)
     if not tallied.looks:
-        return no_look(probe)
+        return no_look(evidence, probe)
     if tallied.sent < FEWEST:
         many = f"{tallied.sent} of {tallied.looks} looks of {probe} prove anything"
         return cannot_tell(f"only {many}, and {FEWEST} are the fewest to go by", cure(evidence, probe))
@@ -94,8 +94,10 @@ def too_few(seen: Tally, probe: str, when: str) -> Weighed | None:
     return cannot_tell(f"{because}, and {FEWEST} are the fewest to go by", f"probe {probe} more often")
 
 
-def no_look(probe: str) -> Weighed:
-    """Say that nothing can be concluded from a probe of which there is no look."""
+def no_look(evidence: Evidence, probe: str) -> Weighed:
+    """Say that nothing can be concluded from a probe of which there is no look, or none that can be read."""
+    if evidence.unread.is_any:
+        return cannot_tell(f"no look of {probe} can be read: its file of names is not the one that was written with it")
     because = f"{probe} recorded no look: no data is never a pass"
     return cannot_tell(
         because, f"see whether the prober of {probe} died, or whether its interval is longer than the run"

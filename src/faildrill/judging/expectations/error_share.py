@@ -96,7 +96,7 @@ class Errors(Kind):
     def _weighed(self, evidence: Evidence) -> Weighed:
         time = span(evidence, self.when)
         if not len(evidence.looks(self.of)):
-            return no_look(self.of)
+            return no_look(evidence, self.of)
         if time is None:
             return no_such_time(self.when)
         due, tallied = evidence.dues(self.of), evidence.tally(self.of)

@@ -1,6 +1,6 @@
 """Samples as NumPy columns over a memory map: what judging and drawing read, millions at a time.
 
-A record whose check does not hold, whose outcome is none, or whose probe has no name is left out and counted.
+A record whose check does not hold, whose outcome is none, or that says what has no name is left out and counted.
 """
 
 import json
@@ -61,8 +61,6 @@ class Columns:
     """Which records are the samples, in their order; None: all of them, as they are."""
     damaged: int = 0
     """Records of its files that are none: which probe they were of can't be told."""
-    lacks_names: bool = False
-    """Some numbers have no name; they read as 0."""
     source: mmap.mmap | None = None
     """The file that the records are in."""
     starts: tuple[int, ...] = ()
@@ -96,12 +94,12 @@ class Columns:
     @property
     def who(self) -> Numbers:
         """Who answered."""
-        return self._named(self.records.view(np.uint16)[:, _WHO])
+        return self._picked(self.records.view(np.uint16)[:, _WHO])
 
     @property
     def detail(self) -> Numbers:
         """What was seen."""
-        return self._named(self.records.view(np.uint16)[:, _DETAIL])
+        return self._picked(self.records.view(np.uint16)[:, _DETAIL])
 
     @cached_property
     def is_look(self) -> Mask:
@@ -196,7 +194,7 @@ class Columns:
         return Sample(probe, due, sent, answered, Outcome(outcome), self.names[who], self.names[detail])
 
     def _of(self, records: Words, order: "Places | None", step: int = 0) -> "Columns":
-        return Columns(records, self.names, order, self.damaged, self.lacks_names, self.source, self.starts, step)
+        return Columns(records, self.names, order, self.damaged, self.source, self.starts, step)
 
     def _picked(self, column: Column) -> Column:
         if self.order is None:
@@ -211,10 +209,6 @@ class Columns:
         if len(self) <= BLOCK:
             return is_it(self)
         return np.concatenate([is_it(part) for _, part in self.blocks()])
-
-    def _named(self, column: Numbers) -> Numbers:
-        numbers = self._picked(column)
-        return np.where(numbers < len(self.names), numbers, np.uint16(0)) if self.lacks_names else numbers
 
 
 def of(times: Sequence[Integers], numbers: Sequence["Octets | Numbers"], names: tuple[str, ...]) -> Columns:
@@ -234,37 +228,51 @@ def empty() -> Columns:
     return Columns(np.empty((0, SIZE // 8), np.uint64), ("",))
 
 
-def load(folder: Path, leave_out: Collection[str] = ()) -> dict[str, Columns]:
-    """Read all samples in the folder of a run, by probe; what several probers saw of one is merged.
+class Recorded(NamedTuple):
+    """What is in the samples files of a run."""
+
+    probes: dict[str, Columns]
+    unnamed: dict[str, int]
+    """By samples file, how many of its records say what its file of names doesn't hold: none that is as written."""
+
+
+def load(folder: Path) -> dict[str, Columns]:
+    """Read all samples in the folder of a run, by probe, as `recorded` does."""
+    return recorded(folder).probes
+
+
+def recorded(folder: Path, leave_out: Collection[str] = ()) -> Recorded:
+    """Read all samples in the folder of a run; what several probers saw of one probe is merged.
 
     `leave_out`: names of files whose times can't be compared with the others. Raises JournalDamaged when the names
     beside a samples file are not what was written.
     """
     parts: dict[str, list[Columns]] = {}
+    unnamed: dict[str, int] = {}
     for path in sorted(folder.glob("*.samples")):
         if path.stem in leave_out:
             continue
-        for probe, columns in _parts(Files(folder, path.stem)):
+        for probe, columns in _parts(Files(folder, path.stem), unnamed):
             parts.setdefault(probe, []).append(columns)
-    return {probe: _merged(parts[probe]) for probe in sorted(parts)}
+    return Recorded({probe: _merged(parts[probe]) for probe in sorted(parts)}, unnamed)
 
 
-def _parts(files: Files) -> Iterator[tuple[str, Columns]]:
-    names = _names(files)
+def _parts(files: Files, unnamed: dict[str, int]) -> Iterator[tuple[str, Columns]]:
     count = files.samples.stat().st_size // SIZE
     if not count:
         return
+    names = _names(files)  # after the records were counted: names are written before what uses them
     with regular(files.samples) as file:
         # Whole records only, of the size that was asked: what is appended meanwhile is not looked at half written.
         source = mmap.mmap(file.fileno(), count * SIZE, access=mmap.ACCESS_READ)
     whole = Columns(np.frombuffer(source, "<u8").reshape(-1, SIZE // 8), names, source=source)
     by_probe: dict[int, _Found] = {}
-    highest = 0
     for first, part in whole.blocks():
         # Nearly all samples of a quiet time differ in their times alone: one of them tells for the whole block.
         alike = part.part(0, 1) if record_words.say_the_same(part.records) else part
-        probes = record_words.probes(alike.records, record_words.holds(part.records), len(names))
-        highest = max(highest, int(alike.who.max()), int(alike.detail.max()))
+        probes, lacking = record_words.probes(alike.records, record_words.holds(part.records), len(names))
+        if lacking:
+            unnamed[files.name] = unnamed.get(files.name, 0) + lacking
         due, lowest = part.due, int(probes[0])
         if (probes == lowest).all():
             by_probe.setdefault(lowest, _Found()).add(first, due, None)
@@ -273,7 +281,6 @@ def _parts(files: Files) -> Iterator[tuple[str, Columns]]:
             places = np.flatnonzero(probes == number)
             by_probe.setdefault(number, _Found()).add(first, due, places)
     damaged = len(by_probe.pop(0)) if 0 in by_probe else 0
-    whole = replace(whole, lacks_names=highest >= len(names))
     for number in sorted(by_probe):
         mine = by_probe.pop(number)
         starts, step = (min(run.low for run in mine.runs),), mine.step()

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from faildrill.errors import JournalDamaged
 from faildrill.record.samples import SIZE, Files, Outcome, Recorder, Sample, all_samples
-from faildrill.record.samples.columns import BLOCK, Columns, load
+from faildrill.record.samples.columns import BLOCK, Columns, load, recorded
 
 
 def write(folder: Path, samples: list[Sample], name: str = "probes") -> Files:
@@ -108,11 +108,12 @@ def test_a_record_whose_probe_has_no_name_is_left_out(tmp_path: Path) -> None:
     assert columns["pay"].damaged == 1
 
 
-def test_a_name_that_is_missing_reads_as_none(tmp_path: Path) -> None:
-    files = write(tmp_path, [sample(1, who="pay1", detail="HTTP 200")])
+def test_a_look_that_says_what_has_no_name_is_left_out_and_counted(tmp_path: Path) -> None:
+    files = write(tmp_path, [sample(1, who="pay1"), sample(2, who="pay1", detail="HTTP 200")])
     files.names.write_bytes(b'"pay"\n"pay1"\n')
-    (one,) = spelled(load(tmp_path))
-    assert (one.who, one.detail) == ("pay1", "")
+    probes, unnamed = recorded(tmp_path)
+    assert [one.due for one in spelled(probes)] == [1]
+    assert (probes["pay"].damaged, unnamed) == (1, {"probes": 1})
 
 
 @pytest.mark.parametrize("content", [b"pay\n", b"7\n", b'{"a": 1}\n', b"\xff\n"])
@@ -135,7 +136,7 @@ def test_what_two_probers_saw_of_one_probe_is_merged_by_due_and_by_name(tmp_path
 def test_files_that_are_left_out_are_not_read(tmp_path: Path) -> None:
     write(tmp_path, [sample(1)])
     write(tmp_path, [sample(2)], "probes-2")
-    assert [one.due for one in spelled(load(tmp_path, {"probes-2"}))] == [1]
+    assert [one.due for one in spelled(recorded(tmp_path, {"probes-2"}).probes)] == [1]
 
 
 def test_columns_and_the_follower_read_the_same(tmp_path: Path) -> None:
