@@ -18,6 +18,9 @@ _UNDERSTOOD: Final = re.compile(
 """Directives of an upstream whose meaning is known here; any other may choose servers by itself."""
 _UNITS: Final = {"ms": 1e-3, "s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400, "M": 30 * 86400, "y": 365 * 86400}
 _PART: Final = re.compile(r"([0-9]{1,19})(ms|[smhdwMy]?)")
+_HERE: Final = "localhost"
+_LOOPBACK: Final = ("127.0.0.1", "::1")
+"""What that is to NGINX, which asks the resolver of its host (RFC 6761, 6.3: nothing but loopback)."""
 _PORT: Final = 80
 """That of a `server` of `http` which names none; in `stream` each names one (ngx_http_upstream_module)."""
 _DIGITS: Final = 10
@@ -194,12 +197,13 @@ def _by_name(block: list[Block]) -> dict[str, list[str]]:
 
 
 def _spellings(address: str, port: int | None) -> frozenset[str]:
-    """Return how an address is spelled too: with the port where it has none, and without where it has that one."""
+    """Return how an address is spelled too: by the other names of this host, and with or without the usual port."""
     plain = canonical(address)
-    if port is None or plain.startswith("unix:"):
-        return frozenset()
     host, _, own = plain.partition(" ")
-    return frozenset({host} if own == str(port) else {f"{plain} {port}"} if not own else ())
+    hosts = {host, *(_LOOPBACK if host == _HERE else (_HERE,) if host in _LOOPBACK else ())}
+    ports = {own, "", str(port)} if port is not None and own in ("", str(port)) else {own}
+    forms = {f"{name} {number}".rstrip() for name in hosts for number in ports}
+    return frozenset() if plain.startswith("unix:") else frozenset(forms - {plain})
 
 
 def _server(args: list[str], active: dict[str, Any] | None, *, alone: bool) -> dict[str, Any]:

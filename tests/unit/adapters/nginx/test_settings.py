@@ -437,6 +437,26 @@ def test_a_server_without_a_port_is_at_port_80_however_it_is_approved(
     assert told({"app": {"servers": servers}}, reading) == []
 
 
+@pytest.mark.parametrize(
+    ("written", "approved"),
+    [
+        ("localhost:80", "127.0.0.1:80"),
+        ("localhost", "127.0.0.1:80"),
+        ("LOCALHOST:8080", "127.0.0.1:8080"),
+        ("127.0.0.1:8080", "localhost:8080"),
+        ("[::1]:8080", "localhost:8080"),
+        ("localhost:8080", "[::1]:8080"),
+    ],
+)
+def test_localhost_is_the_loopback_address_that_was_approved(tmp_path: Path, written: str, approved: str) -> None:
+    place = "server { location / { proxy_pass http://app; } }"
+    _, reading = backends(tmp_path, f"upstream app {{ server {written} weight=2; server a:1; }} {place}")
+    servers: dict[str, object] = {approved: {"address": approved, "weight": 2}, "a:1": {}}
+    assert told({"app": {"servers": servers}}, reading) == []
+    assert told({"app": {"servers": {**servers, approved: {"weight": 3}}}}, reading)
+    assert told({"app": {"servers": {"127.0.0.2:8080": {}, "a:1": {}}}}, reading)
+
+
 def test_another_port_than_80_is_another_server_and_so_is_one_that_is_approved_twice(tmp_path: Path) -> None:
     place = "server { location / { proxy_pass http://app; } }"
     _, reading = backends(tmp_path, f"upstream app {{ server 127.0.0.1; server a:1; }} {place}")
