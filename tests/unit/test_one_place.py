@@ -23,7 +23,7 @@ def _places(pattern: str) -> set[str]:
         pytest.param(
             r"\b(draft|beside|fresh)\.replace\(|os\.(replace|rename)\(",
             # The file of somebody else's server keeps its owner and mode; the simulated place is a test's.
-            {"system/atomic_file.py", "toolkit/config_file.py", "adapters/simulated/place.py"},
+            {"system/atomic_file.py", "toolkit/kept_file.py", "adapters/simulated/place.py"},
             id="a file takes the place of another one",
         ),
         pytest.param(

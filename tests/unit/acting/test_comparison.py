@@ -139,7 +139,7 @@ def test_what_could_not_be_seen_before_it_was_put_back_is_put_back_and_proves_no
 
 
 def test_a_defect_of_a_comparison_is_named_with_its_place_and_proves_nothing(simulation: Simulation) -> None:
-    simulation.fault("pay", comparing="crashes")
+    simulation.fault("pay", undo="misjudges")
     result = drive(simulation)
     assert result.verdict is Verdict.INCONCLUSIVE
     assert state(simulation) == "up"

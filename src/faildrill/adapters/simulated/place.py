@@ -89,8 +89,7 @@ class _Place(Kind):
         self.note(deed)
         burn(folder)
         draft = f"{self.folder}/.{self.name}.{os.getpid()}"
-        with open(draft, "w", encoding="utf-8") as file:
-            file.write(state)
+        Path(draft).write_text(state, encoding="utf-8")
         os.replace(draft, f"{self.folder}/{self.name}.state")
         burn(folder)
 
@@ -154,12 +153,12 @@ class Fault(_Place):
         "does it after `delay`, `leaves a timer` one in this process; `exits` ends the process",
     )
     undo_how: Literal[
-        "works", "fails", "fails after", "lies", "hangs", "blocks", "clings", "works late", "falls again"
+        "works", "fails", "fails after", "lies", "hangs", "blocks", "clings", "works late", "falls again", "misjudges"
     ] = Field(
         default="works",
         alias="undo",
         description="`blocks` stops the whole process that does it; `works late` comes back `undo_delay` after it was "
-        "asked to, `falls again` comes back at once and is down again after that time",
+        "asked to, `falls again` comes back at once and is down again after that time; `misjudges` can't compare",
     )
     delay: Duration = Field(
         default=0.0, description="how long until the target does it, for those `apply` that are late"
@@ -174,9 +173,6 @@ class Fault(_Place):
     )
     reads_after: Duration = Field(default=0.0, description="how long after its apply they begin to")
     acts_late: Duration = Field(default=0.0, description="what it says of how late it may act")
-    comparing: Literal["works", "crashes"] = Field(
-        default="works", description="how it looks whose its state is, right before it is put back"
-    )
 
     at_most: Duration | None = Field(default=None, description="it ends by itself after this time")
 
@@ -275,8 +271,8 @@ class Fault(_Place):
             _TIMERS.setdefault(self.folder, []).append(timer)
 
     async def found(self, before: Captured, given: Given) -> Found:
-        """Compare its state with down, and with what it was; or do what `comparing` says."""
-        if self.comparing == "crashes":
+        """Compare its state with down, and with what it was."""
+        if self.undo_how == "misjudges":
             raise RuntimeError("a defect in the comparison")
         now = (await self.capture(given))["state"]
         return compared(now, "down", before["state"], f"write {before['state']} into {self.folder}/{self.name}.state")
@@ -352,8 +348,7 @@ class Word(Kind):
 
     async def ask_again(self, given: Given) -> Told:
         """Read what it says by now; the same as before where there is no such file."""
-        path = Path(self.now)
-        says = path.read_text(encoding="ascii") if self.now and path.exists() else ""
+        says = Path(self.now).read_text(encoding="ascii") if self.now and Path(self.now).exists() else ""
         match says:
             case "differs":
                 return Told(differs=["it says that it is another place"])

@@ -288,7 +288,10 @@ def read_names(path: Path) -> list[str]:
     except OSError as error:
         raise ValueError(reason(error)) from error
     whole = content[: content.rfind(b"\n") + 1]
-    return [json.loads(line) for line in whole.splitlines()]
+    names = [json.loads(line) for line in whole.splitlines()]
+    if not all(isinstance(name, str) for name in names):
+        raise ValueError(f"{json.dumps(names)[:80]} are not all names")
+    return names
 
 
 _Told: TypeAlias = tuple[str, Outcome, str, str]

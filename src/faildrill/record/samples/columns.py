@@ -3,7 +3,6 @@
 A record whose check does not hold, whose outcome is none, or that says what has no name is left out and counted.
 """
 
-import json
 import mmap
 from array import array
 from bisect import bisect_left
@@ -106,8 +105,7 @@ class Columns:
         """Where something is proven: `Outcome.is_look` of each."""
         if self.is_good.all():
             return self.is_good
-        held: Mask = self._told(lambda part: part.outcome < _PROVES_NOTHING)
-        return held
+        return self._told(lambda part: part.outcome < _PROVES_NOTHING)
 
     @cached_property
     def is_good(self) -> Mask:
@@ -261,7 +259,10 @@ def _parts(files: Files, unnamed: dict[str, int]) -> Iterator[tuple[str, Columns
     count = files.samples.stat().st_size // SIZE
     if not count:
         return
-    names = _names(files)  # after the records were counted: names are written before what uses them
+    try:  # after the records were counted: names are written before what uses them
+        names = ("", *read_names(files.names))
+    except ValueError as error:
+        raise JournalDamaged(f"{files.names}: not the names that were written: {error}") from error
     with regular(files.samples) as file:
         # Whole records only, of the size that was asked: what is appended meanwhile is not looked at half written.
         source = mmap.mmap(file.fileno(), count * SIZE, access=mmap.ACCESS_READ)
@@ -375,16 +376,6 @@ def _put_in_order(order: Places, runs: Sequence[_Run], whole: Columns) -> None:
             here[:] = here[by]
             start += int(np.searchsorted(due[by], floor, side="right"))
             held = run.end - start
-
-
-def _names(files: Files) -> tuple[str, ...]:
-    try:
-        names = read_names(files.names)
-    except ValueError as error:
-        raise JournalDamaged(f"{files.names}: not the names that were written: {error}") from error
-    if not all(isinstance(name, str) for name in names):
-        raise JournalDamaged(f"{files.names}: {json.dumps(names)[:80]} are not all names")
-    return ("", *names)
 
 
 def _merged(parts: list[Columns]) -> Columns:
