@@ -111,7 +111,7 @@ def _times_for_sure(probe: Probe, hold: int) -> int:
 
 def _times_perhaps(probe: Probe, hold: int) -> int:
     """Give how often it can have gone dark, as looks show it in the order of their moments."""
-    moments = sorted(_moments(probe.counted, probe.slow), key=lambda one: (one[0], one[2]))
+    moments = sorted(_moments(probe.counted, probe.slow), key=lambda one: (one[0], one[2], -one[1].right))
     times, last, good_since = 0, None, False
     for _, span, is_dark in moments:
         if not is_dark:

@@ -3,7 +3,7 @@
 Each function answers FAILED, PASSED or INCONCLUSIVE as the page has it.
 """
 
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from fractions import Fraction
 from itertools import accumulate, pairwise
 
@@ -126,17 +126,21 @@ def writers(probe: Probe, at_most: int) -> str:
 
 
 def _are_seen_thrice(looks: list[Look], at_most: int) -> bool:
-    """Tell whether three looks, each sent after the one before was answered, and all between, name the same ones."""
-    for number, first in enumerate(looks):
-        common, chain, answered = first.names, 1, first.answered
-        for look in looks[number + 1 :]:
-            common &= look.names
+    """Tell whether three looks, each sent after the one before was answered, and all between, have more in common."""
+    at: dict[int, list[Look]] = {}
+    for look in looks:
+        at.setdefault(look.sent, []).append(look)
+    moments = sorted(at)
+    for first in looks:
+        common, second_by = first.names, 1 << 62
+        for moment in moments[bisect_right(moments, first.sent) :]:
+            if moment >= second_by and any(len(common & look.names) > at_most for look in at[moment]):
+                return True
+            common = common.intersection(*(look.names for look in at[moment]))
             if len(common) <= at_most:
                 break
-            if look.sent >= answered:
-                chain, answered = chain + 1, look.answered
-            if chain == 3:
-                return True
+            if moment >= first.answered:
+                second_by = min(second_by, *(look.answered for look in at[moment]))
     return False
 
 

@@ -35,7 +35,7 @@ def weigh(evidence: Evidence, wait: Wait, step: StepFigures) -> Weighed:
         wrong = f"{step.because}: so it seemed, but looks prove that it never lasted that long"
         return Weighed(Verdict.FAILED, wrong) if is_met else stands
     if is_met and not decides(answer.is_seen for answer in answers):
-        return Weighed(Verdict.INCONCLUSIVE, f"{step.because}: but no look that was sent meanwhile saw it")
+        return Weighed(Verdict.INCONCLUSIVE, f"{step.because}: but no look tells that it was so meanwhile")
     blind = max((looks.blind for looks in may_last if looks.blind), default=None)
     if is_met or blind is None:
         return stands

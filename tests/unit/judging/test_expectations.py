@@ -12,7 +12,7 @@ from faildrill.kinds import build
 from faildrill.ports.target import KindUse
 from faildrill.record import timeline as tl
 from faildrill.record.samples import SEEN_LATE, Outcome
-from unit.judging.runs import END, FAULT, Run, probe, ticks
+from unit.judging.runs import END, FAULT, Run, ns, probe, ticks
 
 PASSED, FAILED, INCONCLUSIVE = Verdict.PASSED, Verdict.FAILED, Verdict.INCONCLUSIVE
 
@@ -163,9 +163,10 @@ def test_an_end_that_was_not_seen_for_long_decides_nothing_about_a_limit_far_awa
 
 
 @pytest.mark.says(
-    "| `writers: {of, at_most}` | three looks, each sent after the one before it was answered, and all that prove "
-    "something and were sent between them, name the same nodes, more than the limit | no look names more | a look "
-    "names more, but not so; the probe does not ask every node |"
+    "| `writers: {of, at_most}` | three looks, each sent after the one before it was answered, have more nodes in "
+    "common than the limit, and all that prove something and were sent between the first and the last have these, too"
+    " (one that was sent at the same moment as either is not between) | no look names more | a look names more, but "
+    "not so; the probe does not ask every node |"
 )
 def test_writers_of_a_probe_that_does_not_ask_every_node_are_never_a_pass(tmp_path: Path) -> None:
     made = Run(expect=[{"writers": {"of": "pay"}}], probes=[probe()]).usual().good(who="pg1")
@@ -296,6 +297,17 @@ def test_latency_without_a_percentile_is_refused() -> None:
 
 
 # never
+
+
+@pytest.mark.parametrize("is_long_first", [True, False])
+def test_of_dark_looks_of_one_moment_the_one_counts_that_ends_last(is_long_first: bool, tmp_path: Path) -> None:
+    """Whichever was recorded first: it may have gone dark at 7.98 s, been well, and gone dark again at 8.06 s."""
+    made = run("flaps", at_most=1, hold="70ms").saw([7.98], Outcome.REFUSED).saw([8.02], Outcome.REFUSED, 0.005)
+    [short] = [look for look in made.samples["pay"] if look.due == ns(8.02)]
+    long = short._replace(due=short.due + 1, answered=ns(8.06))
+    both = (long, short) if is_long_first else (short, long)
+    made.samples["pay"] = [look for look in made.samples["pay"] if look is not short] + list(both)
+    assert weighed(made, tmp_path).verdict is INCONCLUSIVE
 
 
 @pytest.mark.says(
@@ -478,8 +490,8 @@ def test_a_writer_that_moves_back_and_forth_between_two_looks_is_no_split_brain(
     "end of the first interval of life that lies wholly after the one to the beginning of the last that lies wholly "
     "before the other, nothing dark between | it can't have gone dark more often, as looks show it: in the order of "
     "their moments (a look's sending; of a good one beyond `slow`, its answer) dark looks with a good one between, "
-    "and (with `hold`) at least that long from the beginning of the one interval to the end of the next, count as "
-    "apart | |"
+    "and (with `hold`) at least that long from the beginning of the one interval to the end of the next (of several "
+    "at one moment, of the one that ends last), count as apart | |"
 )
 def test_a_good_look_that_may_lie_between_two_dark_ones_may_have_been_the_end_of_one(tmp_path: Path) -> None:
     """It was sent between them and answered while the second was under way: did it go dark twice?."""
@@ -508,9 +520,10 @@ def test_nobody_seen_for_more_than_five_intervals_hides_a_change(tmp_path: Path)
 
 
 @pytest.mark.says(
-    "| `writers: {of, at_most}` | three looks, each sent after the one before it was answered, and all that prove "
-    "something and were sent between them, name the same nodes, more than the limit | no look names more | a look "
-    "names more, but not so; the probe does not ask every node |"
+    "| `writers: {of, at_most}` | three looks, each sent after the one before it was answered, have more nodes in "
+    "common than the limit, and all that prove something and were sent between the first and the last have these, too"
+    " (one that was sent at the same moment as either is not between) | no look names more | a look names more, but "
+    "not so; the probe does not ask every node |"
 )
 def test_two_writers_in_three_looks_in_a_row_are_a_split_brain(tmp_path: Path) -> None:
     found = weighed(run("writers", who="pg1").saw([8.0, 8.02, 8.04], Outcome.WRONG, who="pg1,pg2"), tmp_path)
@@ -518,13 +531,31 @@ def test_two_writers_in_three_looks_in_a_row_are_a_split_brain(tmp_path: Path) -
 
 
 @pytest.mark.says(
-    "| `writers: {of, at_most}` | three looks, each sent after the one before it was answered, and all that prove "
-    "something and were sent between them, name the same nodes, more than the limit | no look names more | a look "
-    "names more, but not so; the probe does not ask every node |"
+    "| `writers: {of, at_most}` | three looks, each sent after the one before it was answered, have more nodes in "
+    "common than the limit, and all that prove something and were sent between the first and the last have these, too"
+    " (one that was sent at the same moment as either is not between) | no look names more | a look names more, but "
+    "not so; the probe does not ask every node |"
 )
 def test_two_writers_in_one_look_only_may_be_one_that_moved(tmp_path: Path) -> None:
     found = weighed(run("writers", who="pg1").saw([8.0], Outcome.WRONG, who="pg1,pg2"), tmp_path)
     assert found.verdict is INCONCLUSIVE
+
+
+def test_of_three_looks_at_two_writers_the_second_need_not_be_the_one_sent_next(tmp_path: Path) -> None:
+    """The one that was sent next is still under way when the third is sent."""
+    slow = run("writers", who="pg1").saw([8.0, 8.04, 8.06], Outcome.WRONG, who="pg1,pg2")
+    found = weighed(slow.saw([8.02], Outcome.WRONG, 0.4, who="pg1,pg2"), tmp_path)
+    assert (found.verdict, found.because) == (FAILED, "pay saw pg1,pg2 at once, 8 s after the start")
+
+
+@pytest.mark.parametrize("first", ["pg1,pg2", "pg1"])
+def test_a_look_that_was_sent_with_the_third_one_is_not_between(first: str, tmp_path: Path) -> None:
+    made = run("writers", who="pg1").saw([8.0, 8.02, 8.04], Outcome.WRONG, who="pg1,pg2")
+    [third] = [look for look in made.samples["pay"] if look.due == ns(8.04)]
+    beside = third._replace(due=third.due + 1, who="pg1")
+    both = (third, beside) if first == third.who else (beside, third)
+    made.samples["pay"] = [look for look in made.samples["pay"] if look is not third] + list(both)
+    assert weighed(made, tmp_path).verdict is FAILED
 
 
 def test_other_pairs_of_writers_in_two_looks_may_be_writers_that_moved(tmp_path: Path) -> None:

@@ -82,8 +82,8 @@ def flapping(**params: Any) -> Run:
     "end of the first interval of life that lies wholly after the one to the beginning of the last that lies wholly "
     "before the other, nothing dark between | it can't have gone dark more often, as looks show it: in the order of "
     "their moments (a look's sending; of a good one beyond `slow`, its answer) dark looks with a good one between, "
-    "and (with `hold`) at least that long from the beginning of the one interval to the end of the next, count as "
-    "apart | |"
+    "and (with `hold`) at least that long from the beginning of the one interval to the end of the next (of several "
+    "at one moment, of the one that ends last), count as apart | |"
 )
 @pytest.mark.parametrize(("at_most", "verdict"), [(3, PASSED), (2, FAILED)])
 def test_each_time_that_it_goes_dark_is_counted(at_most: int, verdict: Verdict, tmp_path: Path) -> None:
@@ -98,8 +98,8 @@ def test_each_time_that_it_goes_dark_is_counted(at_most: int, verdict: Verdict, 
     "end of the first interval of life that lies wholly after the one to the beginning of the last that lies wholly "
     "before the other, nothing dark between | it can't have gone dark more often, as looks show it: in the order of "
     "their moments (a look's sending; of a good one beyond `slow`, its answer) dark looks with a good one between, "
-    "and (with `hold`) at least that long from the beginning of the one interval to the end of the next, count as "
-    "apart | |"
+    "and (with `hold`) at least that long from the beginning of the one interval to the end of the next (of several "
+    "at one moment, of the one that ends last), count as apart | |"
 )
 def test_life_shorter_than_the_hold_parts_nothing(tmp_path: Path) -> None:
     found = weighed(flapping(at_most=1, hold="1s"), tmp_path)

@@ -93,7 +93,7 @@ class Login(Kind):
         """Return how an inventory says that a host is logged in to."""
         hosts = Hosts(name="reach", inventory=self.inventory or "")
         try:
-            ansible.see(hosts)
+            await ansible.see(hosts)
             env = ansible.environment(hosts, {})
             text = await ansible.ask("ansible-inventory", ["-i", hosts.inventory, "--host", host], env, _ASKED_WITHIN)
             known: dict[str, Any] = json.loads(text)

@@ -52,10 +52,13 @@ class Flaps(Kind):
         dark = evidence.darkness(self.of).dark
         if not len(dark.sample):
             return 0
-        good_before = _good_before(evidence.looks(self.of), evidence.slow(self.of), dark.still_at)
+        # Of several that were sent at one moment the one that may have begun last: nobody knows which came first.
+        sent, firsts = np.unique(dark.still_at, return_index=True)
+        begun_by = np.maximum.reduceat(dark.begun_by, firsts)
+        good_before = _good_before(evidence.looks(self.of), evidence.slow(self.of), sent)
         # As far apart as they can be: the earlier one may have ended as soon as it was sent, the later begun with its
         # answer.
-        long_enough = dark.begun_by[1:] - dark.still_at[:-1] >= nanoseconds(self.hold)
+        long_enough = begun_by[1:] - sent[:-1] >= nanoseconds(self.hold)
         return 1 + int(np.count_nonzero(good_before[1:] & long_enough))
 
 

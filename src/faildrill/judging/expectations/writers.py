@@ -1,6 +1,7 @@
 """An expectation on how many nodes accept writes at once."""
 
-from typing import Final
+from itertools import groupby
+from typing import Final, NamedTuple
 
 import numpy as np
 from pydantic import Field
@@ -11,7 +12,7 @@ from faildrill.judging.expectations.answers_to_findings import Weighed, broken, 
 from faildrill.judging.result import Finding
 from faildrill.kinds import trait
 from faildrill.ports import ASKS_EVERY_NODE, Kind, ProbeName
-from faildrill.record.samples.columns import Columns, Integers, Mask
+from faildrill.record.samples.columns import Columns, Integers, Mask, Numbers
 
 _IN_A_ROW: Final = 3
 """Looks, one after the other, that must see the same: a writer may move back and forth between two."""
@@ -21,8 +22,8 @@ class Writers(Kind):
     """No more than `at_most` nodes accept writes at once; more than one is a split brain.
 
     One look asks the nodes one after the other, so it may see a writer twice that moves meanwhile. FAILED therefore
-    needs three looks in a row, each sent after the one before it was answered, and all looks between them, to see the
-    same nodes. Fewer is INCONCLUSIVE, and so is a probe that does not ask every node itself.
+    needs three looks, each sent after the one before it was answered, to see more nodes in common than that, and all
+    looks between them to see these too. Fewer is INCONCLUSIVE, and so is a probe that does not ask every node itself.
 
     writers: {of: writer, at_most: 1}
     """
@@ -60,18 +61,40 @@ class Writers(Kind):
         return cannot_tell(because, f"probe {self.of} faster to tell", cited)
 
     def _proven(self, looks: Columns, places: Integers, many: Mask) -> int | None:
-        """Return the first look that saw too many, as did all up to the third one after it; None: there is none."""
-        sent, answered = looks.sent[places], looks.answered[places]
-        for start in np.flatnonzero(many).tolist():
-            end = start
-            for _ in range(_IN_A_ROW - 1):
-                # A look that took no time was sent when it was answered: it comes after itself no more than others do.
-                end = max(end + 1, end + int(np.searchsorted(sent[end:], answered[end])))
-                if end >= len(places):
-                    break
-            else:
-                names = set(looks.who[places[start : end + 1]].tolist())
-                common = set.intersection(*(set(looks.names[name].split(",")) for name in names))
-                if len(common - {""}) > self.at_most:
-                    return int(places[start])
-        return None
+        """Return the first of three looks that saw too many, as did all between them; None: there are none."""
+        told = _InOrder(looks.sent[places], looks.answered[places], looks.who[places], looks.names)
+        starts = np.flatnonzero(many).tolist()
+        return next((int(places[start]) for start in starts if told.see(start, self.at_most)), None)
+
+
+class _InOrder(NamedTuple):
+    """The looks that prove something, in the order in which they were sent."""
+
+    sent: Integers
+    answered: Integers
+    who: Numbers
+    names: tuple[str, ...]
+
+    def see(self, start: int, at_most: int) -> bool:
+        """Tell whether a look, two more, and all between them have more nodes in common; see `Writers`."""
+        common = self._nodes(start)
+        # When a row of one look, of two, … that begins here is answered at the earliest.
+        ends = [int(self.answered[start])]
+        later = range(int(np.searchsorted(self.sent, self.sent[start], side="right")), len(self.sent))
+        for moment, here in groupby(later, key=self.sent.__getitem__):
+            numbers = list(here)  # sent at one moment: none of them is between others of them
+            is_last = len(ends) == _IN_A_ROW - 1 and moment >= ends[-1]
+            if is_last and any(len(common & self._nodes(number)) > at_most for number in numbers):
+                return True
+            common = common.intersection(*map(self._nodes, numbers))
+            if len(common) <= at_most:
+                return False
+            answered = min(int(self.answered[number]) for number in numbers)
+            for length in range(len(ends), 0, -1):
+                if moment >= ends[length - 1]:
+                    ends[length : length + 1] = [min([answered, *ends[length : length + 1]])]
+            del ends[_IN_A_ROW - 1 :]
+        return False
+
+    def _nodes(self, number: int) -> frozenset[str]:
+        return frozenset(self.names[self.who[number]].split(",")) - {""}

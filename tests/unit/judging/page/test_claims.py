@@ -133,7 +133,8 @@ def test_of_a_probe_that_is_mostly_blind_nothing_good_is_concluded(kind: str, tm
 
 
 @pytest.mark.says(
-    "the probe stopped looking: its last recorded look was due more than `timeout + 3 * every` before `until`."
+    "the probe stopped looking: its last recorded look, one beside the schedule too, was due more than `timeout + 3 *"
+    " every` before `until`."
 )
 @pytest.mark.parametrize("kind", CLAIMS)
 def test_a_probe_that_stopped_looking_is_told(kind: str, tmp_path: Path) -> None:

@@ -201,8 +201,8 @@ def test_a_wait_that_ran_out_may_have_been_met_unseen(tmp_path: Path) -> None:
 
 
 @pytest.mark.says(
-    "A wait that was met stays met unless looks against it leave no stretch of `H` (FAILED), or no look sent "
-    "meanwhile is for it (INCONCLUSIVE)."
+    "A wait that was met stays met unless looks against it leave no stretch of `H` (FAILED), or no look is for it "
+    "whose `l` lies in that time, its ends included (INCONCLUSIVE)."
 )
 def test_a_wait_that_was_met_stays_met_unless_the_record_says_otherwise(tmp_path: Path) -> None:
     assert of_the_wait(waited({}), tmp_path / "met").verdict is PASSED
@@ -297,8 +297,8 @@ def test_steady_again_lies_between_the_last_look_against_it_and_the_first_answer
 
 
 @pytest.mark.says(
-    "Where no look says that it was not good, it is *at least* what the run saw, or nothing where nobody looked for "
-    "longer than `3 * every + slow`."
+    "Where no look says that it was not good, it is *at least* what the run saw, or nothing where no look says "
+    "anything for longer than `3 * every + slow`: no interval lies in that stretch."
 )
 def test_where_no_look_was_against_it_it_is_what_the_run_saw_or_nothing(tmp_path: Path) -> None:
     assert of_steadiness(steadied(1.0, "900ms"), tmp_path / "seen").verdict is FAILED
