@@ -20,7 +20,7 @@ _ENDING: Final = ".touched"
 
 
 @dataclass(frozen=True)
-class Mark:
+class Mark(who.Placed):
     """A run that has touched its environment and was not seen to put everything back."""
 
     run: str
@@ -31,11 +31,6 @@ class Mark:
     """Of the environment as a whole."""
     here: str = ""
     """Where it ran, as `who.here` tells; empty as versions before wrote it."""
-
-    @property
-    def elsewhere(self) -> str:
-        """The machine that it ran on, where that is another one, or another container; empty where it is ours."""
-        return who.elsewhere(self.here)
 
 
 def mark(proven: PlaceKey, one: Mark) -> None:

@@ -34,7 +34,7 @@ _CREDENTIALS: Final = struct.Struct("3i")
 
 
 @dataclass(frozen=True)
-class Holder:
+class Holder(who.Placed):
     """Who holds an environment: told to those who ask for it in vain."""
 
     run: str
@@ -46,11 +46,6 @@ class Holder:
     """Of the environment as a whole."""
     here: str = ""
     """Where its pid is one, as `who.here` tells; empty as versions before wrote it."""
-
-    @property
-    def elsewhere(self) -> str:
-        """The machine that it runs on, where that is another one, or another container; empty where it is ours."""
-        return who.elsewhere(self.here)
 
     def __str__(self) -> str:
         on = f" on {self.elsewhere}" if self.elsewhere else ""

@@ -34,3 +34,15 @@ def here() -> str:
 def elsewhere(place: str) -> str:
     """Return the machine of a place, as `here` told it there; empty where it is ours, or none was told."""
     return place.partition(" ")[0] if place and place != here() else ""
+
+
+class Placed:
+    """What names a process of one machine, or of one container."""
+
+    here: str
+    """Where that is, as `here` tells."""
+
+    @property
+    def elsewhere(self) -> str:
+        """The machine, where that is another one, or another container; empty where it is ours."""
+        return elsewhere(self.here)

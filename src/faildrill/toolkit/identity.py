@@ -25,13 +25,21 @@ class Answer(NamedTuple):
     """What goes on after its name."""
 
 
-class EveryNodeProves(Kind, Generic[L]):
-    """Refuses the drill unless every one that is asked says exactly what was declared."""
+class Proves(Kind):
+    """Refuses the drill unless all that is asked is exactly what was declared."""
 
     async def objection(self, given: Given) -> str | None:
-        """Ask all at once; whatever is not exactly the declared answer is an objection."""
+        """Ask; whatever is not exactly as declared, or does not answer, is an objection."""
         answers = await self.ask_again(given)
         return "; ".join((*answers.differs, *answers.silent)) or None
+
+    @abstractmethod
+    async def ask_again(self, given: Given) -> Told:
+        """Ask, and tell apart what is something else from what is down, hangs, or is on the way up."""
+
+
+class EveryNodeProves(Proves, Generic[L]):
+    """Refuses the drill unless every one that is asked says exactly what was declared."""
 
     async def ask_again(self, given: Given) -> Told:
         """Ask all at once, and tell apart who answers otherwise and who is down, hangs, or is on the way up."""

@@ -5,6 +5,7 @@ from typing import Annotated, Final
 
 from pydantic import Field
 
+from faildrill.ports import Told
 from faildrill.system import bounded_read
 
 _LARGEST: Final = 4096
@@ -20,10 +21,10 @@ def fact(machine: str) -> str:
     return f"machine {machine}"
 
 
-def other(machine: str) -> tuple[str, str]:
-    """Return how this host differs from a machine, and why that can't be told; both are empty where it is that one."""
+def otherwise(machine: str) -> Told | None:
+    """Return how this host differs from a machine, or why that can't be told; None where it is that one."""
     try:
         own = bounded_read.read(str(_FILE), _LARGEST).decode("ascii").strip()
     except (OSError, UnicodeDecodeError) as error:
-        return "", f"{_FILE} can't be read ({error}): this host does not prove which machine it is"
-    return ("" if own == machine else f"this host is the machine {own[:32]}, not {machine}"), ""
+        return Told(silent=[f"{_FILE} can't be read ({error}): this host does not prove which machine it is"])
+    return None if own == machine else Told(differs=[f"this host is the machine {own[:32]}, not {machine}"])

@@ -27,6 +27,7 @@ def limited() -> Iterator[tuple[type[OfStore[Any]], str]]:
     for module in MODULES:
         for kind in vars(module).values():
             is_kind = isinstance(kind, type) and issubclass(kind, OfStore) and not inspect.isabstract(kind)
+            is_kind = is_kind and not kind.__name__.startswith("_")
             if is_kind and kind.__module__ == module.__name__:
                 yield from ((kind, name) for name in NAMES if name in kind.model_fields)
 

@@ -41,10 +41,8 @@ class Backends(Kind):
 
     @model_validator(mode="after")
     def _are_declared(self) -> Self:
-        known = self.load_balancer.backends
-        if self.backend is not None and self.backend not in known:
-            there = ", ".join(sorted(known)) or "none"
-            raise ValueError(f"{self.load_balancer.name} declares no backend {self.backend!r}; there is {there}")
+        if self.backend is not None:
+            self.load_balancer.declared(self.backend)
         if not any(self._declared.values()):
             raise ValueError(f"{self.load_balancer.name} declares no servers: nothing would be looked at")
         few = min(len(servers) for servers in self._declared.values())

@@ -14,11 +14,12 @@ from faildrill.adapters.haproxy.client import tell
 from faildrill.adapters.haproxy.master import standing
 from faildrill.adapters.haproxy.target import LoadBalancer
 from faildrill.errors import CannotSee, reason
-from faildrill.ports import Given, Kind, Told, Words, at, causes
+from faildrill.ports import Given, Told, Words, at, causes
 from faildrill.system import bounded_read, processes, threads
 from faildrill.system.redaction import clean
 from faildrill.toolkit.connection_errors import outcome_of
 from faildrill.toolkit.deadlines import SHARE
+from faildrill.toolkit.identity import Proves
 from faildrill.toolkit.listeners import listeners, parted
 
 _SHOWN: Final = 80
@@ -31,7 +32,7 @@ _LET_IN: Final = 0.2
 Address = Annotated[str, Field(pattern=r"^\S+:\d{1,5}$")]
 
 
-class Identity(Kind):
+class Identity(Proves):
     """Refuses the drill unless the HAProxy behind the runtime socket says what was declared, and users meet that one.
 
     What it says is its `description`, from the `global` section of its configuration. Put a random text of your own
@@ -59,11 +60,6 @@ class Identity(Kind):
     def covers(self) -> list[str]:
         """Name what users reach through it."""
         return [at(address) for address in self.listens]
-
-    async def objection(self, given: Given) -> str | None:
-        """Ask it; whatever is not exactly as declared is an objection."""
-        answers = await self.ask_again(given)
-        return "; ".join((*answers.differs, *answers.silent)) or None
 
     async def ask_again(self, given: Given) -> Told:
         """Ask it, and tell apart another HAProxy from one that does not answer, at its socket or where users go."""

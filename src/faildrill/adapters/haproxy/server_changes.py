@@ -45,13 +45,10 @@ class _OfServers(Kind):
 
     @model_validator(mode="after")
     def _are_declared(self) -> Self:
-        known = self.load_balancer.backends
-        if self.backend not in known:
-            there = ", ".join(sorted(known)) or "none"
-            raise ValueError(f"{self.load_balancer.name} declares no backend {self.backend!r}; there is {there}")
+        declared = self.load_balancer.declared(self.backend)
         for name in self._named:
-            if name not in known[self.backend]:
-                there = ", ".join(sorted(known[self.backend])) or "none"
+            if name not in declared:
+                there = ", ".join(sorted(declared)) or "none"
                 raise ValueError(f"{self.backend} declares no server {name!r}; there is {there}")
         return self
 

@@ -61,13 +61,10 @@ class Spread(Spreads):
 
     @model_validator(mode="after")
     def _is_declared(self) -> Self:
-        known = self.load_balancer.backends
-        if self.backend not in known:
-            there = ", ".join(sorted(known)) or "none"
-            raise ValueError(f"{self.load_balancer.name} declares no backend {self.backend!r}; there is {there}")
+        declared = self.load_balancer.declared(self.backend)
         if self.standard is not None and (self.weights or not self.approved):
             raise ValueError("give either `weights` or a `standard` that says the weights of this backend's servers")
-        strangers = sorted(set(self.weights) - set(known[self.backend]))
+        strangers = sorted(set(self.weights) - set(declared))
         if strangers:
             raise ValueError(f"{self.backend} declares no server {', '.join(strangers)}")
         return self

@@ -30,3 +30,10 @@ class LoadBalancer(Target):
         default=None, description="its configuration file (`-f`), if it is on this host"
     )
     binary: Program = Field(default="haproxy", description="the program that checks its configuration files")
+
+    def declared(self, backend: str) -> list[HAProxyName]:
+        """Return the servers of a backend; ValueError where the environment declares none of that name."""
+        if backend not in self.backends:
+            there = ", ".join(sorted(self.backends)) or "none"
+            raise ValueError(f"{self.name} declares no backend {backend!r}; there is {there}")
+        return self.backends[backend]

@@ -10,10 +10,11 @@ from pydantic import Field, model_validator
 
 from faildrill.adapters.http.target import Service
 from faildrill.adapters.member.target import Group
-from faildrill.ports import Given, Kind, Told, Words, causes
+from faildrill.ports import Given, Told, Words, causes
 from faildrill.system.redaction import clean
 from faildrill.toolkit.deadlines import SHARE
 from faildrill.toolkit.http_errors import in_words
+from faildrill.toolkit.identity import Proves
 
 _LARGEST: Final = 1 << 16
 """Bytes of an answer that are read."""
@@ -32,7 +33,7 @@ class _Said(NamedTuple):
     words: str
 
 
-class Identity(Kind):
+class Identity(Proves):
     """Refuses the drill unless a service, and every member of a group, answers the declared text.
 
     Let it answer a random text of your own at some path, in what may be drilled and nowhere else: as the whole answer,
@@ -63,11 +64,6 @@ class Identity(Kind):
     def facts(self) -> list[str]:
         """Tell the text."""
         return [f"http {self.holds}"]
-
-    async def objection(self, given: Given) -> str | None:
-        """Ask all at once; whatever is not exactly the declared answer is an objection."""
-        answers = await self.ask_again(given)
-        return "; ".join((*answers.differs, *answers.silent)) or None
 
     async def ask_again(self, given: Given) -> Told:
         """Ask all at once, and tell apart who answers otherwise and who can't be asked."""

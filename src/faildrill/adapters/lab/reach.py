@@ -12,6 +12,7 @@ from faildrill.adapters.member.target import Group
 from faildrill.errors import ActionRefused, CannotSee, OutcomeUnknown, reason
 from faildrill.ports import Given, Kind, Told, Words
 from faildrill.ports.target import FilePath
+from faildrill.toolkit.identity import Proves
 from faildrill.toolkit.links import LinkMode, Mode
 from faildrill.toolkit.listeners import listeners
 
@@ -177,7 +178,7 @@ class _NotSent(OSError):
     """The request never left."""
 
 
-class Identity(Kind):
+class Identity(Proves):
     """Refuses the drill unless the supervisor that reaches a group's members is the one of the declared lab.
 
     Every lab makes up a random uid when it starts; `faildrill lab status --json` shows it, and the lab's environment
@@ -203,11 +204,6 @@ class Identity(Kind):
     def facts(self) -> list[str]:
         """Tell the lab."""
         return [f"lab {self.uid}"]
-
-    async def objection(self, given: Given) -> str | None:
-        """Ask every supervisor; whatever is not the declared answer is an objection."""
-        answers = await self.ask_again(given)
-        return "; ".join((*answers.differs, *answers.silent)) or None
 
     async def ask_again(self, given: Given) -> Told:
         """Ask every supervisor, and tell apart who names another lab and who says nothing."""

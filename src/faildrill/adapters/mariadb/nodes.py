@@ -50,12 +50,9 @@ class OfMariaDB(OfStore[Sight]):
 
     WORDS: ClassVar[Words] = WORDS
     LIMIT: ClassVar[str] = "late_at_most"
+    STORE: ClassVar[str] = "mariadb"
 
     mariadb: MariaDB
-
-    @property
-    def _store(self) -> MariaDB:
-        return self.mariadb
 
     async def _look(self, within: float) -> Sight:
         return await sighted(self.mariadb, within)

@@ -28,6 +28,9 @@ class _OneOfGroup(Kind):
     group: Group = Field(description="the group; never all of it is touched")
     member: str = Field(description="which of its members")
     at_most: AtMost = None
+    SIGNAL: ClassVar[Literal["KILL", "STOP"]]
+    BECOMES: ClassVar[Literal["absent", "stopped"]]
+    """What it is then, by its reach."""
 
     @field_validator("member")
     @classmethod
@@ -36,14 +39,6 @@ class _OneOfGroup(Kind):
         if isinstance(group, Group) and value not in group.members:
             raise ValueError(f"{value!r} is not a member of {group.name}; there is {', '.join(sorted(group.members))}")
         return value
-
-    @property
-    @abstractmethod
-    def _signal(self) -> Literal["KILL", "STOP"]: ...
-
-    @property
-    @abstractmethod
-    def _becomes(self) -> Literal["absent", "stopped"]: ...
 
     async def capture(self, given: Given) -> Captured:
         """See that the member runs, and that another one does."""
@@ -54,14 +49,14 @@ class _OneOfGroup(Kind):
 
     async def apply(self, before: Captured, given: Given) -> Captured:
         """Send the signal."""
-        await send(self._reach(given), self.member, self._signal, self.at_most)
+        await send(self._reach(given), self.member, self.SIGNAL, self.at_most)
         return {"member": self.member}
 
     async def confirm(self, before: Captured, given: Given) -> Observed:
         """See the state that the signal leads to, by the word of the reach, and by what users meet at its address."""
         state = await self._reach(given).state(self.member)
         told = f"{self.member} is {state}"
-        if state != self._becomes:
+        if state != self.BECOMES:
             return Observed(holds=False, because=told, evidence={"state": state})
         address = self.group.members[self.member].address
         if address is None:
@@ -86,7 +81,7 @@ class _OneOfGroup(Kind):
     async def found(self, before: Captured, given: Given) -> Found:
         """Compare the state of the member: who was killed and is held by now, is held by somebody else."""
         state = await self._reach(given).state(self.member)
-        return compared_state(state, self._becomes, f"{self.group.name}/{self.member}")
+        return compared_state(state, self.BECOMES, f"{self.group.name}/{self.member}")
 
     async def undo(self, before: Captured, given: Given) -> None:
         """Start it where it is absent, let it go on where it is stopped."""
@@ -120,10 +115,10 @@ class _OneOfGroup(Kind):
         self._refuse_the_last(states)
         where = f"{self.group.name}/{self.member}"
         others = [f"{self.group.name}/{name}" for name, is_now in states.items() if is_now == "running"]
-        back = "start it" if self._signal == "KILL" else "SIGCONT"
+        back = "start it" if self.SIGNAL == "KILL" else "SIGCONT"
         return Preview(
             [where],
-            f"SIG{self._signal} to all of {where}",
+            f"SIG{self.SIGNAL} to all of {where}",
             f"{back}; it is to accept connections again",
             [other for other in others if other != where],
         )
@@ -173,18 +168,12 @@ class Kill(_OneOfGroup):
     """
 
     effect_is: ClassVar[Effect] = "event"
+    SIGNAL: ClassVar[Literal["KILL", "STOP"]] = "KILL"
+    BECOMES: ClassVar[Literal["absent", "stopped"]] = "absent"
 
     async def _seen_at(self, address: str, within: float) -> Observed:
         dark = await is_dark(address, within)
         return Observed(dark, f"{'nobody takes' if dark else 'somebody still takes'} connections at {address}")
-
-    @property
-    def _signal(self) -> Literal["KILL", "STOP"]:
-        return "KILL"
-
-    @property
-    def _becomes(self) -> Literal["absent", "stopped"]:
-        return "absent"
 
 
 class Stop(_OneOfGroup):
@@ -201,17 +190,11 @@ class Stop(_OneOfGroup):
     """
 
     effect_is: ClassVar[Effect] = "state"
+    SIGNAL: ClassVar[Literal["KILL", "STOP"]] = "STOP"
+    BECOMES: ClassVar[Literal["absent", "stopped"]] = "stopped"
 
     async def _seen_at(self, address: str, within: float) -> Observed:
         held = await is_held(address)
         if held is None:
             return Observed(holds=True, because=f"what listens at {address} can't be seen here", word_of=ITS_REACH)
         return Observed(held, f"what listens at {address} {'is stopped' if held else 'runs'}")
-
-    @property
-    def _signal(self) -> Literal["KILL", "STOP"]:
-        return "STOP"
-
-    @property
-    def _becomes(self) -> Literal["absent", "stopped"]:
-        return "stopped"

@@ -7,15 +7,17 @@ from pydantic import Field
 
 from faildrill.adapters.nginx.instance import Nginx
 from faildrill.errors import CannotSee
-from faildrill.ports import THIS_HOST, Given, Kind, Told, at
+from faildrill.ports import THIS_HOST, Given, Told, at
 from faildrill.ports.target import FilePath, Program
 from faildrill.system import bounded_read
+from faildrill.system.threads import aside
 from faildrill.toolkit import machine_id
 from faildrill.toolkit.deadlines import SHARE
+from faildrill.toolkit.identity import Proves
 from faildrill.toolkit.machine_id import MachineId
 
 
-class Identity(Kind):
+class Identity(Proves):
     """Refuses the drill unless this host is the declared machine, and its NGINX is the one that users meet.
 
     The master process that `pid_file` names must run with `config`, and it or its workers must hold every socket that
@@ -43,16 +45,10 @@ class Identity(Kind):
         """Name the host that it is on, and what users reach through it."""
         return [THIS_HOST, *(at(address) for address in self.listens)]
 
-    async def objection(self, given: Given) -> str | None:
-        """Look at all of it; whatever is not exactly as declared is an objection."""
-        answers = await self.ask_again(given)
-        return "; ".join((*answers.differs, *answers.silent)) or None
-
     async def ask_again(self, given: Given) -> Told:
         """Look, and tell apart another machine or NGINX from one that is down."""
-        differs, unread = machine_id.other(self.machine)
-        if differs or unread:
-            return Told(differs=[differs] if differs else [], silent=[unread] if unread else [])
+        if elsewhere := await aside(lambda: machine_id.otherwise(self.machine)):
+            return elsewhere
         try:
             async with asyncio.timeout(given.timeout * SHARE):
                 nginx = Nginx(self.config, self.pid_file, self.binary)

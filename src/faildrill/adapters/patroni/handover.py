@@ -1,6 +1,5 @@
 """`patroni.switchover` and `patroni.failover`: another node is made the leader, through Patroni's REST interface."""
 
-from abc import abstractmethod
 from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any, ClassVar, Literal, Self
@@ -29,16 +28,17 @@ class _Handover(OfCluster, Handover[Sight]):
 
     Where it is set longer, `capture` says so."""
 
+    CALL: ClassVar[Literal["switchover", "failover"]]
+    """What Patroni is asked for."""
+
     cluster: Cluster = Field(description="the cluster that gets another leader")
     lag_at_most: int = Field(default=LAG, ge=0, description="bytes that the next leader may be behind")
+    to: str | None = Field(default=None, description="the member that is to lead; by default Patroni chooses")
 
-    @property
-    @abstractmethod
-    def _to(self) -> str | None: ...
-
-    @property
-    @abstractmethod
-    def _call(self) -> Literal["switchover", "failover"]: ...
+    @field_validator("to")
+    @classmethod
+    def _is_a_member(cls, value: str | None, info: ValidationInfo) -> str | None:
+        return None if value is None else _member(value, info)
 
     async def rights(self, given: Given) -> list[Checked]:
         """Ask every node whether it takes changing calls from us."""
@@ -47,12 +47,12 @@ class _Handover(OfCluster, Handover[Sight]):
     async def apply(self, before: Captured, given: Given) -> Captured:
         """Call Patroni, exactly once."""
         leader = str(before["leader"])
-        body = {"candidate": self._to} if self._to else {}
-        if self._call == "switchover":
+        body = {"candidate": self.to} if self.to else {}
+        if self.CALL == "switchover":
             # Patroni refuses a switchover whose `leader` doesn't lead any more: nobody is handed over who was not
             # looked at.
             body["leader"] = leader
-        answer = await tell(self.cluster, leader, Call("POST", f"/{self._call}"), body, given.timeout * SHARE)
+        answer = await tell(self.cluster, leader, Call("POST", f"/{self.CALL}"), body, given.timeout * SHARE)
         return {"from": leader, "answer": answer}
 
     async def undo(self, before: Captured, given: Given) -> None:
@@ -78,12 +78,12 @@ class _Handover(OfCluster, Handover[Sight]):
         to = self._next(sight)
         names = [self._where(name) for name in (sight.leader, to)]
         others = [self._where(name) for name in sight.candidates() if name != to]
-        return Preview(names, f"{self._call} from {names[0]} to {names[1]}", f"switchover back to {names[0]}", others)
+        return Preview(names, f"{self.CALL} from {names[0]} to {names[1]}", f"switchover back to {names[0]}", others)
 
     def _next(self, sight: Sight) -> str:
         """Return who is to lead next (Patroni may choose another where none is declared), or refuse."""
-        name, to = self.cluster.name, self._to
-        by_its_rules = sight.by_hand() if self._call == "failover" else sight
+        name, to = self.cluster.name, self.to
+        by_its_rules = sight.by_hand() if self.CALL == "failover" else sight
         if to is not None and to == sight.leader:
             self._refused(f"{name}/{to} leads already: there is nothing to hand over")
         if to is not None and sight.leader is not None and (lack := by_its_rules.why_not(to)):
@@ -102,7 +102,7 @@ class _Handover(OfCluster, Handover[Sight]):
         return await contradicted(self.cluster, sight, patience(given) / 2)
 
     def _wanted(self, before: Captured) -> str | None:
-        return self._to
+        return self.to
 
     def _remedy(self, before: Captured) -> str:
         return f"patronictl switchover {self.cluster.scope} --candidate {before['leader']}"
@@ -122,20 +122,7 @@ class Switchover(_Handover):
             within: 30s
     """
 
-    to: str | None = Field(default=None, description="the member that is to lead; by default Patroni chooses")
-
-    @field_validator("to")
-    @classmethod
-    def _is_a_member(cls, value: str | None, info: ValidationInfo) -> str | None:
-        return None if value is None else _member(value, info)
-
-    @property
-    def _to(self) -> str | None:
-        return self.to
-
-    @property
-    def _call(self) -> Literal["switchover", "failover"]:
-        return "switchover"
+    CALL: ClassVar[Literal["switchover", "failover"]] = "switchover"
 
 
 class Failover(_Handover):
@@ -153,6 +140,8 @@ class Failover(_Handover):
             within: 30s
     """
 
+    CALL: ClassVar[Literal["switchover", "failover"]] = "failover"
+
     unwarranted: Literal["deliberate"] | None = Field(
         default=None, description="says that a healthy primary is failed over on purpose; without it nothing is done"
     )
@@ -166,19 +155,6 @@ class Failover(_Handover):
                 "where the needless failover is what the drill is to show, say `unwarranted: deliberate`"
             )
         return self
-
-    @field_validator("to")
-    @classmethod
-    def _is_a_member(cls, value: str, info: ValidationInfo) -> str:
-        return _member(value, info)
-
-    @property
-    def _to(self) -> str | None:
-        return self.to
-
-    @property
-    def _call(self) -> Literal["switchover", "failover"]:
-        return "failover"
 
 
 def _member(value: str, info: ValidationInfo) -> str:

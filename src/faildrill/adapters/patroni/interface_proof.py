@@ -20,12 +20,9 @@ class OfCluster(OfStore[Sight]):
 
     WORDS: ClassVar[Words] = WORDS
     LIMIT: ClassVar[str] = "lag_at_most"
+    STORE: ClassVar[str] = "cluster"
 
     cluster: Cluster
-
-    @property
-    def _store(self) -> Cluster:
-        return self.cluster
 
     async def _look(self, within: float) -> Sight:
         return await sighted(self.cluster, within)

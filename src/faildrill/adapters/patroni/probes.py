@@ -22,6 +22,7 @@ class _Looking(OfStore[Sight]):
     """What the probes share: an observer that stands from the first look to the last."""
 
     WORDS: ClassVar[Words] = WORDS
+    STORE: ClassVar[str] = "cluster"
     RULES: ClassVar[bool] = False
     """Whether a look asks for the configuration, too, which says who may be promoted."""
 
@@ -37,10 +38,6 @@ class _Looking(OfStore[Sight]):
         if self._observer is not None:
             await self._observer.close()
             self._observer = None
-
-    @property
-    def _store(self) -> Cluster:
-        return self.cluster
 
     async def _look(self, within: float) -> Sight:
         if self._observer is not None:

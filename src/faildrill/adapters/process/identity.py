@@ -9,12 +9,14 @@ from faildrill.errors import CannotSee
 from faildrill.ports import THIS_HOST, Given, Told
 from faildrill.ports.addresses import Address
 from faildrill.system import processes
+from faildrill.system.threads import aside
 from faildrill.toolkit import machine_id
+from faildrill.toolkit.identity import Proves
 from faildrill.toolkit.listeners import listeners, plain_address
 from faildrill.toolkit.machine_id import MachineId
 
 
-class Identity(Named):
+class Identity(Named, Proves):
     """Refuses the drill unless this host is the declared machine, and a process of it answers at an address.
 
     It is for drills that act on processes of this host. The process is named and checked as in `process.kill`, and
@@ -51,16 +53,10 @@ class Identity(Named):
         """Name the host that it is on."""
         return [THIS_HOST]
 
-    async def objection(self, given: Given) -> str | None:
-        """Look at both; whatever is not exactly as declared is an objection."""
-        answers = await self.ask_again(given)
-        return "; ".join((*answers.differs, *answers.silent)) or None
-
     async def ask_again(self, given: Given) -> Told:
         """Look, and tell apart another machine, or another process, from one that is down."""
-        differs, unread = machine_id.other(self.machine)
-        if differs or unread:
-            return Told(differs=[differs] if differs else [], silent=[unread] if unread else [])
+        if elsewhere := await aside(lambda: machine_id.otherwise(self.machine)):
+            return elsewhere
         try:
             place, words = await owns(self, self.address)
         except CannotSee as error:

@@ -35,12 +35,9 @@ class OfRedis(OfStore[Sight]):
 
     WORDS: ClassVar[Words] = WORDS
     LIMIT: ClassVar[str] = "lag_at_most"
+    STORE: ClassVar[str] = "redis"
 
     redis: Redis
-
-    @property
-    def _store(self) -> Redis:
-        return self.redis
 
     async def _look(self, within: float) -> Sight:
         return await sighted(self.redis, within)

@@ -38,10 +38,14 @@ class OfStore(Kind, Generic[S]):
     LIMIT: ClassVar[str] = ""
     """The parameter that says how far a node may be behind and could take over, of the kinds that have it."""
 
+    STORE: ClassVar[str]
+    """The parameter that holds the target."""
+
     @property
-    @abstractmethod
     def _store(self) -> Declared:
         """The target."""
+        store: Declared = getattr(self, self.STORE)
+        return store
 
     @property
     def _most(self) -> float | None:
