@@ -110,6 +110,9 @@ def test_a_run_that_was_judged_again_is_found_by_its_new_verdict_and_by_the_old_
         assert index.last_of(SERIES, Verdict.FAILED, last.started) is None
     judged(folders[3], Verdict.FAILED)
     with opened(tmp_path) as index:
+        later = index.last_of(SERIES, Verdict.FAILED)
+        assert later is not None
+        assert later.folder == folders[3].name
         assert index.verdicts()[SERIES] == {Verdict.PASSED: 3, Verdict.FAILED: 2}
 
 
