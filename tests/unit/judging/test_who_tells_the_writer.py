@@ -10,7 +10,7 @@ from faildrill.kinds.table import TABLES
 from faildrill.record.samples import Outcome
 from unit.judging.runs import END, FAULT, Run, probe, ticks
 
-NODES = ("mariadb.writers", "patroni.writer", "postgres.writers", "redis.writers")
+NODES = ("aws.writer", "mariadb.writers", "patroni.writer", "postgres.writers", "redis.writers")
 USERS = ("postgres.write",)
 GONE = {"rds.writer": "nodes", "rds.writers": "nodes", "rds.write": "users"}
 """Kinds of packages that are not installed here, of which runs may be left."""
