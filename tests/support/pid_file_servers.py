@@ -31,7 +31,12 @@ START: Final = """#!/bin/sh
 rm -f {pid_file}
 echo started >>{folder}/starts
 setsid {prefix}{python} -I -S {server} {port} {pid_file} </dev/null >/dev/null 2>&1 &
-until [ -s {pid_file} ] && kill -0 "$(cat {pid_file})" 2>/dev/null; do sleep 0.02; done
+turns=0
+until [ -s {pid_file} ] && kill -0 "$(cat {pid_file})" 2>/dev/null; do
+    turns=$((turns + 1))
+    [ "$turns" -lt 250 ] || exit 1
+    sleep 0.02
+done
 """
 
 

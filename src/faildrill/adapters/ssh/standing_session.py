@@ -261,14 +261,16 @@ def _read_alike(first: Answer) -> None:
 
 
 async def _ended(client: asyncio.subprocess.Process) -> None:
-    """Have a client end: its input is closed already; one that hangs is killed."""
-    try:
-        async with asyncio.timeout(_ENDED_WITHIN):
-            await client.wait()
-    except TimeoutError:
-        with suppress(ProcessLookupError):
-            client.kill()
-        await client.wait()
+    """Have a client end: its input is closed already; one that hangs is killed, and at the end of the loop each."""
+    with suppress(TimeoutError):
+        try:
+            async with asyncio.timeout(_ENDED_WITHIN):
+                await client.wait()
+        finally:
+            if client.returncode is None:
+                with suppress(ProcessLookupError):
+                    client.kill()
+    await client.wait()
 
 
 def _said(complaints: IO[bytes]) -> str:

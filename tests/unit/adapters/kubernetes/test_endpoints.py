@@ -13,8 +13,8 @@ from faildrill.adapters.kubernetes.target import Kubernetes
 from faildrill.kinds.call_context import CallContext
 from faildrill.ports import Probe, Seen
 from faildrill.record.samples import Outcome
+from support.kubernetes_payments import MARK, Payments
 from support.liars.kubernetes import Certificates, kubeconfig, lying
-from unit.adapters.kubernetes.payments import MARK, Payments
 
 GIVEN = CallContext("run-1", 2.0)
 

@@ -14,8 +14,8 @@ from faildrill.adapters.kubernetes.workload_probes import BudgetProbe, Restarts,
 from faildrill.kinds.call_context import CallContext
 from faildrill.ports import Seen
 from faildrill.record.samples import Outcome
+from support.kubernetes_payments import MARK
 from support.liars.kubernetes import Certificates, Liar, kubeconfig, lying
-from unit.adapters.kubernetes.payments import MARK
 
 GIVEN = CallContext("run-1", 4.0)
 OK, WRONG, BROKEN = Outcome.OK, Outcome.WRONG, Outcome.BROKEN

@@ -14,9 +14,9 @@ from faildrill.adapters.kubernetes.target import Kubernetes
 from faildrill.kinds.call_context import CallContext
 from faildrill.ports import Seen
 from faildrill.record.samples import Outcome
+from support.kubernetes_payments import MARK
 from support.liars.kubernetes import Certificates, kubeconfig, lying
 from support.liars.kubernetes_watch import WatchedService
-from unit.adapters.kubernetes.payments import MARK
 
 GIVEN = CallContext("run-1", 2.0)
 

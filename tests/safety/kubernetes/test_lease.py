@@ -11,7 +11,7 @@ from faildrill.adapters.kubernetes.lease import Lease, _Changed
 from faildrill.errors import CannotSee
 from faildrill.kinds.call_context import CallContext
 from faildrill.secrets import Reference
-from unit.adapters.kubernetes.api_server import TOKEN, ApiServer
+from support.kubernetes_api import TOKEN, ApiServer
 from unit.adapters.sockets import serving
 
 GIVEN = CallContext("run-1", 5.0)

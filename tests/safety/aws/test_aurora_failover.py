@@ -19,8 +19,8 @@ from faildrill.model.drill import Step
 from faildrill.ports.target import KindUse
 from faildrill.record.samples import Outcome
 from faildrill.record.timeline import Intended, Timeline
+from safety.aws.rds_api import Answer, Lies, Rds, on_a_loop, served
 from support.liars.course import Went, go
-from unit.adapters.aws.rds_api import Answer, Lies, Rds, on_a_loop, served
 
 GIVEN: Final = CallContext("r", timeout=4.0)
 

@@ -17,8 +17,8 @@ from faildrill.adapters.kubernetes.target import MARKER, Kubernetes
 from faildrill.errors import ActionFailed, ActionRefused, CannotSee, OutcomeUnknown
 from faildrill.kinds.call_context import CallContext
 from faildrill.ports import Captured, Observed
+from support.kubernetes_payments import MARK, Payments
 from support.liars.kubernetes import Certificates, kubeconfig, lying
-from unit.adapters.kubernetes.payments import MARK, Payments
 
 NODE = "/api/v1/nodes/node-0"
 ALL_PODS = "/api/v1/pods"

@@ -17,7 +17,7 @@ from faildrill.errors import CannotSee
 from support.pid_file_servers import eventually, state
 from support.user_systemd import needs_systemd, user_systemd
 
-pytestmark = needs_systemd
+pytestmark = [pytest.mark.lab, pytest.mark.timeout(120), needs_systemd]
 SERVER: Final = (
     "import os, socket\\ns = socket.create_server(('127.0.0.1', {port}))\\n"
     "os.fork()\\nk = []\\nwhile True: k.append(s.accept())"

@@ -14,8 +14,8 @@ from faildrill.adapters.kubernetes.target import Kubernetes
 from faildrill.adapters.kubernetes.workload_changes import Restart, Scale
 from faildrill.errors import ActionFailed, ActionRefused, CannotSee, OutcomeUnknown
 from faildrill.kinds.call_context import CallContext
+from support.kubernetes_payments import MARK, Payments
 from support.liars.kubernetes import Certificates, kubeconfig, lying
-from unit.adapters.kubernetes.payments import MARK, Payments
 
 DEPLOYMENT = "/apis/apps/v1/namespaces/payments/deployments/pay"
 AUTOSCALERS = "/apis/autoscaling/v2/namespaces/payments/horizontalpodautoscalers"

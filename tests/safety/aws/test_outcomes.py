@@ -10,7 +10,7 @@ import pytest
 
 from faildrill.adapters.aws.call_outcomes import Call, NotSent, Refused, Unknown, Untold
 from faildrill.adapters.aws.client import act, read
-from unit.adapters.aws.rds_api import ANSWERS, account, on_a_loop
+from safety.aws.rds_api import ANSWERS, account, on_a_loop
 
 FAILOVER = Call("rds", "failover_db_cluster", {"DBClusterIdentifier": "payments"}, "DBCluster")
 LOOK = Call("rds", "describe_db_clusters", {"DBClusterIdentifier": "payments"}, "DBClusters")

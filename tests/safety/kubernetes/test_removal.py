@@ -17,8 +17,8 @@ from faildrill.adapters.kubernetes.target import Kubernetes
 from faildrill.errors import ActionFailed, ActionRefused, OutcomeUnknown
 from faildrill.kinds.call_context import CallContext
 from faildrill.ports import Action, Captured, Observed
+from support.kubernetes_payments import BUDGETS, MARK, NAMESPACE, Payments, budget
 from support.liars.kubernetes import Certificates, kubeconfig, lying
-from unit.adapters.kubernetes.payments import BUDGETS, MARK, NAMESPACE, Payments, budget
 
 WITHIN = 8.0
 
