@@ -213,6 +213,25 @@ ROOT_ONLY = pytest.mark.skipif(os.geteuid() != 0, reason="only root can become a
 WHOLE_LIFE = "from faildrill.lab.core import startup, teardown; startup.up(); print(teardown.down())"
 
 
+@ROOT_ONLY
+def test_a_lab_that_can_not_be_started_is_kept_where_told_and_says_why(
+    tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    if not request.config.getoption("--soak"):
+        pytest.skip("its first part is waited for a minute: with --soak")
+    up = ["unshare", "--net", sys.executable, "-m", "faildrill", "lab", "up", "--keep"]  # the loopback is down in there
+    environment = os.environ | {"FAILDRILL_STATE": str(tmp_path)}
+    ended = subprocess.run(up, env=environment, capture_output=True, text=True, check=False)
+    try:
+        assert ended.returncode == 2
+        assert "etcd did not become ready" in ended.stderr
+        assert "Traceback" not in ended.stderr
+        with pytest.raises(startup.LabFailed, match="failed to start and was kept"):
+            startup.up(root=tmp_path)
+    finally:
+        assert teardown.down(root=tmp_path)
+
+
 @pytest.fixture
 def for_nobody() -> Iterator[tuple[str, Path]]:
     """An interpreter that nobody may run, and a folder that is theirs; pytest's own folders are closed to others."""

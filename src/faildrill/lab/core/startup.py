@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any
 
@@ -89,11 +90,20 @@ def _start(place: Place, tell: Tell, of: str, *, keep: bool) -> None:
         theirs.close()
         try:
             _follow(ours, process, place, tell)
-        except BaseException:  # also at Ctrl-C: a lab that nobody waits for is taken down, not left half up
-            ours.close()  # from here on the supervisor takes everything down
-            process.wait(30)
+        except BaseException as error:  # also at Ctrl-C: a lab that nobody waits for is taken down, not left half up
+            ours.close()  # from here on the supervisor takes everything down, but a lab that failed and is to be kept
+            if keep and isinstance(error, LabFailed):
+                _leave(process)
+            else:
+                with suppress(subprocess.TimeoutExpired):
+                    process.wait(30)
             raise
-    process.returncode = process.returncode or 0  # it goes on without us: no one waits for it
+    _leave(process)
+
+
+def _leave(process: subprocess.Popen[bytes]) -> None:
+    """Let it go on without us: no one waits for it."""
+    process.returncode = process.returncode or 0
 
 
 def _follow(channel: socket.socket, process: subprocess.Popen[bytes], place: Place, tell: Tell) -> None:
