@@ -65,11 +65,16 @@ class Rds:
         """Answer one request."""
         with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError), contextlib.closing(writer):
             head = (await reader.readuntil(b"\r\n\r\n")).decode()
+            key = head.partition("Credential=")[2].partition("/")[0]
             length = next(
                 int(line.split(":")[1]) for line in head.split("\r\n") if line.lower().startswith("content-le")
             )
             asked = {key: value[0] for key, value in parse_qs((await reader.readexactly(length)).decode()).items()}
+            self.signed(asked["Action"], key)
             await self._answer(asked, writer)
+
+    def signed(self, action: str, key: str) -> None:
+        """Take in whose key signs a request."""
 
     async def _answer(self, asked: dict[str, str], writer: asyncio.StreamWriter) -> None:
         action = asked["Action"]

@@ -19,6 +19,11 @@ TAKEN = (
     b"</DBClusterIdentifier></DBCluster></FailoverDBClusterResult></FailoverDBClusterResponse>"
 )
 
+WHO = (
+    b"<GetCallerIdentityResponse><GetCallerIdentityResult><Arn>arn:aws:iam::123456789012:user/drills</Arn>"
+    b"<Account>123456789012</Account></GetCallerIdentityResult></GetCallerIdentityResponse>"
+)
+
 
 def http(status: int, body: bytes) -> bytes:
     return b"HTTP/1.1 %d X\r\nContent-Length: %d\r\n\r\n%s" % (status, len(body), body)
@@ -31,12 +36,19 @@ def error(code: str, message: str = "no", status: int = 400) -> bytes:
 
 @contextlib.asynccontextmanager
 async def answering(answer: bytes, pace: float = 0.0, hold: float = 0.0) -> AsyncIterator[tuple[int, list[bytes]]]:
-    """Serve an answer, a byte at a time where there is a pace; gives the port, and the heads of the requests."""
+    """Serve an answer, a byte at a time where there is a pace; gives the port, and the heads of the requests.
+
+    STS answers as it should, and is not counted.
+    """
     heads: list[bytes] = []
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(OSError, asyncio.IncompleteReadError), contextlib.closing(writer.transport):
-            heads.append(await reader.readuntil(b"\r\n\r\n"))
+            head = await reader.readuntil(b"\r\n\r\n")
+            if b"/sts/aws4_request" in head:
+                writer.write(http(200, WHO))
+                return
+            heads.append(head)
             for piece in [answer] if not pace else [bytes([byte]) for byte in answer]:
                 writer.write(piece)
                 await writer.drain()

@@ -19,6 +19,7 @@ _SHOWN: Final = 300
 _DENIED: Final = ("AccessDenied", "AccessDeniedException", "AccessDeniedError", "UnauthorizedOperation", "403")
 _EXPIRED: Final = ("ExpiredToken", "ExpiredTokenException", "RequestExpired")
 _UNKNOWN_KEYS: Final = ("InvalidClientTokenId", "UnrecognizedClientException", "AuthFailure", "SignatureDoesNotMatch")
+_OF_THE_LOGIN: Final = (*_EXPIRED, *_UNKNOWN_KEYS)
 _SKEWED: Final = ("RequestTimeTooSkewed", "RequestInTheFuture")
 _THROTTLED: Final = (
     "Throttling",
@@ -34,8 +35,8 @@ _BY_CODE: Final[Mapping[str, str]] = {
     **dict.fromkeys(_THROTTLED, "too many calls in this account: look less often, or wait"),
 }
 """What to do about a refusal."""
-_PRINCIPAL: Final = re.compile(r"User: \S+")
-"""How AWS names who asked, with the name of his session."""
+_PRINCIPAL: Final = re.compile(r"User: \S+|arn:[\w-]+:sts::\d*:assumed-role/\S+")
+"""How AWS names who asked, with the name of his session, which is often a mail address."""
 _SKEW_IN_WORDS: Final = re.compile("Signature expired|Signature not yet current")
 _REFUSALS: Final = range(400, 500)
 _GOOD: Final = range(200, 300)
@@ -74,7 +75,7 @@ class Refused(ActionRefused):
     @property
     def is_of_the_login(self) -> bool:
         """Whether it was about who asked: another key or token may be let in."""
-        return self.code in (*_EXPIRED, *_UNKNOWN_KEYS)
+        return self.code in _OF_THE_LOGIN
 
 
 class Unknown(OutcomeUnknown):
@@ -84,13 +85,13 @@ class Unknown(OutcomeUnknown):
 class Untold(CannotSee):
     """Nobody answered a question; `words` say why, in few that repeat."""
 
-    def __init__(self, told: str, words: str, *, is_throttled: bool = False, is_refusal: bool = False) -> None:
+    def __init__(self, told: str, words: str, *, is_throttled: bool = False, is_of_the_login: bool = False) -> None:
         super().__init__(told)
         self.words = words
         self.is_throttled = is_throttled
         """AWS, or our own limit of calls a second, held it back."""
-        self.is_refusal = is_refusal
-        """AWS answered, and told why it does not say."""
+        self.is_of_the_login = is_of_the_login
+        """It was about who asked: another key or token may be let in."""
 
 
 def came_of(error: BaseException, exchange: Exchange, call: Call) -> NotSent | Refused | Unknown:
@@ -99,7 +100,7 @@ def came_of(error: BaseException, exchange: Exchange, call: Call) -> NotSent | R
         return NotSent(f"nothing was sent: {_unsent(error)}")
     said = _error_of(error)
     if said is not None and exchange.status in _REFUSALS:
-        return Refused(f"AWS refuses: {refusal(said, call)}", said["Code"])
+        return Refused(f"AWS refuses: {refusal(said, call.permission)}", said["Code"])
     return Unknown(f"{_open(error, exchange)}: whether it was done is open")
 
 
@@ -107,19 +108,27 @@ def untold(error: BaseException, exchange: Exchange, call: Call) -> Untold:
     """Return why a question was not answered."""
     said = _error_of(error) if exchange.is_sent else None
     if said is not None and exchange.status in _REFUSALS:
-        words = refusal(said, call)
-        is_throttled = said["Code"] in _THROTTLED
+        code = said["Code"]
         return Untold(
-            f"AWS does not say: {words}", said["Code"], is_throttled=is_throttled, is_refusal=not is_throttled
+            f"AWS does not say: {refusal(said, call.permission)}",
+            code,
+            is_throttled=code in _THROTTLED,
+            is_of_the_login=code in _OF_THE_LOGIN,
         )
     words = _open(error, exchange) if exchange.is_sent else _unsent(error)
     return Untold(f"the API does not answer {call.permission}: {words}", words)
 
 
-def refusal(said: Mapping[str, str], call: Call) -> str:
+def refused(error: BaseException) -> str:
+    """Say what AWS said to a call that had to be made before the one that was asked for, and what to do about it."""
+    said, operation = _error_of(error), getattr(error, "operation_name", "")
+    return refusal(said, f"sts:{operation}") if said is not None and operation else _discreet(reason(error))
+
+
+def refusal(said: Mapping[str, str], permission: str) -> str:
     """Say what AWS said, and what to do about it."""
     code = said["Code"]
-    words = _PRINCIPAL.sub("this login", clean(" ".join(said.get("Message", "").split())))[:_SHOWN]
+    words = _discreet(said.get("Message", ""))
     remedy = _BY_CODE.get(code, "")
     if _SKEW_IN_WORDS.search(words):
         remedy = _BY_CODE[_SKEWED[0]]
@@ -127,7 +136,7 @@ def refusal(said: Mapping[str, str], call: Call) -> str:
         remedy = (
             "somebody denies it explicitly, e.g. a service control policy: no policy of the account lifts that"
             if "explicit deny" in words
-            else f"allow {call.permission} in the policy of this login"
+            else f"allow {permission} in the policy of this login"
         )
     return f"{code}: {words}" + (f" ({remedy})" if remedy else "")
 
@@ -149,14 +158,19 @@ def _unsent(error: BaseException) -> str:
         return clean(str(error))
     if isinstance(error, TimeoutError):
         return "timed out"
-    return clean(reason(error))[:_SHOWN]
+    return refused(error)
+
+
+def _discreet(words: str) -> str:
+    """Return somebody's words on one line, not too long, and without a secret or the name of who asked."""
+    return _PRINCIPAL.sub("this login", clean(" ".join(words.split())))[:_SHOWN]
 
 
 def _open(error: BaseException, exchange: Exchange) -> str:
     if isinstance(error, TimeoutError | NoAnswer):
         return str(error) or "timed out"
     said = _error_of(error)
-    words = clean(" ".join(str(said.get("Message") or said["Code"]).split()))[:_SHOWN].rstrip(".") if said else ""
+    words = _discreet(str(said.get("Message") or said["Code"])).rstrip(".") if said else ""
     if exchange.status and exchange.status not in _GOOD:
         return f"an answer of {exchange.status}" + (f": {words}" if words and words != str(exchange.status) else "")
-    return f"an answer of {exchange.status} that is not AWS's" if exchange.status else clean(reason(error))[:_SHOWN]
+    return f"an answer of {exchange.status} that is not AWS's" if exchange.status else _discreet(reason(error))

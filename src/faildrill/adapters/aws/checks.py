@@ -4,8 +4,8 @@ import asyncio
 from typing import Final
 
 from faildrill.adapters.aws.aurora_cluster import sighted
+from faildrill.adapters.aws.caller import WHO
 from faildrill.adapters.aws.client import read
-from faildrill.adapters.aws.identity import WHO
 from faildrill.adapters.aws.target import Account
 from faildrill.errors import CannotSee
 from faildrill.ports import Checked, Given, Kind

@@ -18,7 +18,7 @@ from faildrill.adapters.aws.target import Account
 from faildrill.system.threads import aside
 
 _FIRST: Final = 5.0
-"""Seconds, beside its own time, in which the first call of a service is prepared: boto3 is loaded, a role taken on."""
+"""Seconds, beside its own time, in which the first call of a service is prepared: boto3, a role, the word of STS."""
 _PAGES: Final = 10
 """Pages of an answer that are read at the most."""
 
@@ -64,7 +64,7 @@ async def read(account: Account, call: Call, within: float) -> Answer:
         data = await _made(account, call, exchange, once=False, within=last - clock())
     except Exception as error:  # as above
         failed = untold(error, exchange, call)
-        if failed.is_refusal:
+        if failed.is_of_the_login:
             service_clients.forget(account)
         raise failed from error
     if not is_taken(data, call):
@@ -103,9 +103,9 @@ async def _made(account: Account, call: Call, exchange: Exchange, *, once: bool,
 
 
 async def _client(account: Account, service: str, *, once: bool, within: float) -> "botocore.client.BaseClient":
-    """Return what asks: made in a thread when it is first needed, as it loads boto3, and may have to take on a role."""
-    if (made := service_clients.made(account, service, once=once)) is not None:
-        return made
+    """Return what asks: made in a thread when it is first needed, as that loads boto3 and may ask STS."""
+    if (known := service_clients.known(account, service, once=once)) is not None:
+        return known
     exchange = Exchange(within)
 
     def work() -> "botocore.client.BaseClient":

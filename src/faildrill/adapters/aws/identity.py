@@ -5,13 +5,13 @@ from collections.abc import Mapping
 from pydantic import Field
 
 from faildrill.adapters.aws.aurora_cluster import sighted
-from faildrill.adapters.aws.call_outcomes import Call, Untold
+from faildrill.adapters.aws.call_outcomes import Untold
+from faildrill.adapters.aws.caller import WHO, other_than
 from faildrill.adapters.aws.client import read
 from faildrill.adapters.aws.target import Account
 from faildrill.errors import CannotSee
-from faildrill.toolkit.identity import DIFFERS, PROVED, SILENT, Answer, EveryNodeProves, shown
+from faildrill.toolkit.identity import DIFFERS, PROVED, SILENT, Answer, EveryNodeProves
 
-WHO: Call = Call("sts", "get_caller_identity", {}, "Account")
 _NOT_FOUND = "DBClusterNotFoundFault"
 
 
@@ -45,13 +45,7 @@ class Identity(EveryNodeProves[str]):
         return Answer(DIFFERS, differs) if differs else Answer(PROVED)
 
     async def _of_account(self, within: float) -> str:
-        said = (await read(self.aws, WHO, within)).data
-        partition = str(said.get("Arn", "")).split(":")[1:2]
-        if said["Account"] != self.aws.account:
-            return f"is another one: STS says {shown(said['Account'])}, not {self.aws.account}: see whose key this is"
-        if partition != [self.aws.partition]:
-            return f"is of another partition than {self.aws.partition}: see whose key this is"
-        return ""
+        return other_than(self.aws, (await read(self.aws, WHO, within)).data)
 
     async def _of_cluster(self, cluster: str, within: float) -> str:
         return (await sighted(self.aws, cluster, within)).stray(self.aws)
