@@ -59,7 +59,7 @@ def started(drill: Path, tmp_path: Path, env: str = "lab") -> Iterator["subproce
 def run(drill: Path, tmp_path: Path, env: str = "lab") -> Ran:
     """Run a drill to its end."""
     with started(drill, tmp_path, env) as process:
-        said, _ = process.communicate(timeout=200)
+        said, _ = process.communicate(timeout=350)
         assert process.returncode != 2, said
         assert _recorded(tmp_path), said
         return Ran(process.returncode, folder_of(tmp_path), said)
