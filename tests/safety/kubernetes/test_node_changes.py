@@ -314,11 +314,75 @@ def test_a_patch_that_was_too_late_has_done_nothing_and_is_made_again(play: Play
         step, place = drill.step(kind), drill.place
         before = await step.capture(drill.given)
         place.liar.lies["PATCH"] = "409 before"
-        asyncio.get_running_loop().call_later(0.4, place.liar.lies.clear)
-        await step.apply(before, drill.given)
+
+        applying = asyncio.create_task(step.apply(before, drill.given))
+        for _ in range(500):
+            await asyncio.sleep(0.01)
+            if drill.patches():
+                place.liar.lies.clear()
+                break
+        await applying
         assert drill.patches() > 1
         assert place.version == 2, "those that were refused have done nothing"
         assert (await seen(step.confirm, before, drill)).holds
+
+    play(story)
+
+
+@KINDS
+def test_a_patch_that_came_twice_is_the_runs_own_where_it_is_signed_and_open_where_not(
+    play: Play, kind: type[NodeChange]
+) -> None:
+    async def story(drill: Drill) -> None:
+        step, place = drill.step(kind), drill.place
+        before = await step.capture(drill.given)
+        place.liar.lies["PATCH"] = "409"
+        if kind is Taint:
+            with pytest.raises(OutcomeUnknown, match="who has set it is not seen"):
+                await step.apply(before, drill.given)
+        else:
+            await step.apply(before, drill.given)
+        assert drill.patches() == 1
+        assert (await step.found(before, drill.given)).whose == "ours"
+        place.liar.lies.clear()
+        await step.undo(before, drill.given)
+        assert place.spec == {}
+
+    play(story)
+
+
+def test_what_somebody_else_sets_between_two_patches_is_not_taken_off(play: Play) -> None:
+    async def story(drill: Drill) -> None:
+        step, place = drill.step(Cordon), drill.place
+        before = await step.capture(drill.given)
+        await step.apply(before, drill.given)
+        place.liar.lies["PATCH"] = "409 before"
+        loop = asyncio.get_running_loop()
+        loop.call_later(0.1, place.changed, {"unschedulable": True}, "kubectl")
+        loop.call_later(0.1, place.liar.lies.clear)
+        with pytest.raises(ActionFailed, match="somebody else"):
+            await step.undo(before, drill.given)
+        assert place.spec == {"unschedulable": True}
+
+    play(story)
+
+
+@pytest.mark.parametrize("kind", [Cordon, Taint])
+@pytest.mark.parametrize("uid", ["", "another"])
+def test_a_node_that_is_gone_is_put_back(play: Play, kind: type[NodeChange], uid: str) -> None:
+    async def story(drill: Drill) -> None:
+        step, place = drill.step(kind), drill.place
+        before = await step.capture(drill.given)
+        await step.apply(before, drill.given)
+        place.uid = uid
+        place.publish()
+        if not uid:
+            del place.objects[NODE]
+        await step.undo(before, drill.given)
+        back = await seen(step.restored, before, drill)
+        assert back.holds
+        assert f"node node-0 {'was made anew' if uid else 'is gone'}" in back.because
+        assert drill.patches() == 1
 
     play(story)
 
@@ -469,6 +533,9 @@ def test_a_pod_that_comes_to_the_node_meanwhile_keeps_the_drain_from_being_seen(
         before = await step.capture(drill.given)
         await step.apply(before, drill.given)
         assert (await seen(step.confirm, before, drill)).holds
+        drill.place.beside("done", ownerReferences=[CONTROLLER])["status"] = {"phase": "Failed"}
+        drill.place.publish()
+        assert (await step.confirm(before, drill.given)).holds
         drill.place.beside("late", ownerReferences=[CONTROLLER])
         assert "is on node node-0" in (await step.confirm(before, drill.given)).because
 

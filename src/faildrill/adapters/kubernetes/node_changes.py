@@ -52,6 +52,9 @@ class NodeChange(OfKubernetes):
     acts_late: ClassVar[float] = 60.0
     """kube-apiserver gives a request up after a minute (`--request-timeout`)."""
 
+    signs: ClassVar[bool] = True
+    """Whether what is set tells who has set it."""
+
     node: Name = Field(description="the node's name")
 
     async def capture(self, given: Given) -> Captured:
@@ -74,9 +77,12 @@ class NodeChange(OfKubernetes):
         return Observed(self._is_set(found), self._told(found), word_of=Kubernetes.section)
 
     async def restored(self, before: Captured, given: Given) -> Observed:
-        """See it taken off."""
+        """See it taken off, or the node gone and what was set on it with it."""
         async with opened(self.kubernetes, given) as api:
-            found = await self._same(api, before, each(given))
+            found = await api.read(self._where, Node, each(given))
+        if found is None or found.metadata.uid != before["uid"]:
+            was = "is gone" if found is None else "was made anew"
+            return Observed(holds=True, because=f"node {self.node} {was}, and what was set on it is gone with it")
         return Observed(not self._is_set(found), self._told(found))
 
     async def found(self, before: Captured, given: Given) -> Found:
@@ -167,20 +173,17 @@ class NodeChange(OfKubernetes):
             raise CannotSee(f"asked with dryRun=All: {error}") from error
 
     async def _take_off(self, api: Api, before: Captured, given: Given, deadline: float) -> None:
-        found = await self._same(api, before, each(given))
-        if self._is_theirs(found, before):
-            raise ActionFailed(f"somebody else has set it: {self._told(found)}; nothing is touched")
-        if self._is_set(found):
+        found = await api.read(self._where, Node, each(given))
+        if found is not None and found.metadata.uid == before["uid"]:
             await self._patch(api, before, given, on=False, deadline=deadline)
 
     async def _patch(self, api: Api, before: Captured, given: Given, *, on: bool, deadline: float) -> None:
         """Send a patch until one is taken: one that was too late, as the node has changed, has done nothing."""
+        refused: Refused | None = None
         for _ in range(_CONFLICTS):
             found = await self._same(api, before, each(given))
-            if not on and not self._is_set(found):
+            if self._is_over(found, before, refused, on=on):
                 return
-            if on:
-                self._refuse_late(found)
             asked = time.monotonic_ns()
             within = max(each(given), min(_CALL, (deadline - asyncio.get_running_loop().time()) / 2))
             try:
@@ -188,6 +191,7 @@ class NodeChange(OfKubernetes):
             except Refused as error:
                 if error.status != _CONFLICT:
                     raise
+                refused = error
                 await asyncio.sleep(_AGAIN)
             except Unknown as error:
                 await self._settle(api, found, error, lambda now: self._is_done(now, before, on=on), deadline)
@@ -197,6 +201,23 @@ class NodeChange(OfKubernetes):
                 _tell(given, f"node {self.node}: the patch was accepted", asked)
                 return
         raise ActionRefused(f"node {self.node} changes all the time: each patch was refused as too late")
+
+    def _is_over(self, found: Node, before: Captured, refused: Refused | None, *, on: bool) -> bool:
+        """Tell whether nothing is left to ask for; raises where it may not be done, or nobody can tell whose it is.
+
+        One patch may have come twice, as a proxy asks again whose connection broke: then the second one is refused as
+        too late, and what is there is what the first one has done.
+        """
+        if not on:
+            if self._is_theirs(found, before):
+                raise ActionFailed(f"somebody else has set it: {self._told(found)}; nothing is touched")
+            return not self._is_set(found)
+        if refused and self._is_done(found, before, on=True):
+            if self.signs:
+                return True
+            raise Unknown(f"{refused}; and yet {self._told(found)}, and who has set it is not seen")
+        self._refuse_late(found)
+        return False
 
     def _refuse_late(self, found: Node) -> None:
         """Refuse right before it is set what has become of the node since it was captured."""

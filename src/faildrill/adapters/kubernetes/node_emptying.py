@@ -13,7 +13,15 @@ from faildrill.adapters.kubernetes.actions import Evict
 from faildrill.adapters.kubernetes.client import Api
 from faildrill.adapters.kubernetes.cluster_objects import Node, TaintOnNode
 from faildrill.adapters.kubernetes.node_changes import Cordon, NodeChange, Words, deadline_of
-from faildrill.adapters.kubernetes.node_pods import OnNode, is_static, outlasts_a_drain, pods_on, sorted_out, tolerates
+from faildrill.adapters.kubernetes.node_pods import (
+    OnNode,
+    is_over,
+    is_static,
+    outlasts_a_drain,
+    pods_on,
+    sorted_out,
+    tolerates,
+)
 from faildrill.adapters.kubernetes.objects import Pod
 from faildrill.adapters.kubernetes.removal import Aim, data, each, opened
 from faildrill.adapters.kubernetes.rights import Needed, Rule
@@ -220,8 +228,8 @@ class Drain(_Emptying, Cordon):
         if not found.holds:
             return found
         async with opened(self.kubernetes, given) as api:
-            now = [pod for pod in await pods_on(api, self.node, each(given)) if not self._stays(pod)]
-        left = [called(pod) for pod in now if not pod.is_terminating]
+            now = await pods_on(api, self.node, each(given))
+        left = [called(pod) for pod in now if not (is_over(pod) or pod.is_terminating or self._stays(pod))]
         return Observed(False, f"{', '.join(left)} is on node {self.node}") if left else found
 
     @property
@@ -268,6 +276,7 @@ class Taint(_Emptying):
     """
 
     planned: ClassVar[bool] = False
+    signs: ClassVar[bool] = False
 
     key: str = Field(pattern=_KEY, max_length=317, description="the taint's key")
     value: str = Field(default="", pattern=_VALUE, description="the taint's value")

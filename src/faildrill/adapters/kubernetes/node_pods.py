@@ -35,7 +35,7 @@ def sorted_out(pods: Iterable[Pod], target: Kubernetes, *, stays: Callable[[Pod]
     """Tell which pods go, where `stays` says which don't; `empty_dir`: also those whose data goes with them."""
     found = OnNode([], [], [])
     for pod in pods:
-        if pod.status.phase in _OVER:
+        if is_over(pod):
             continue
         if stays(pod):
             found.staying.append(pod)
@@ -44,6 +44,11 @@ def sorted_out(pods: Iterable[Pod], target: Kubernetes, *, stays: Callable[[Pod]
         else:
             found.leaving.append(pod)
     return found
+
+
+def is_over(pod: Pod) -> bool:
+    """Tell whether nothing of a pod runs any more: it stays bound to its node until somebody deletes it."""
+    return pod.status.phase in _OVER
 
 
 def outlasts_a_drain(pod: Pod) -> bool:
