@@ -2,6 +2,7 @@
 
 import os
 import threading
+from contextlib import suppress
 from pathlib import Path
 
 from faildrill.system import bounded_read, threads
@@ -37,24 +38,44 @@ def _put(path: Path, content: bytes, times: _Times | None, given_up: threading.E
         # Made anew: a link or a pipe that somebody has put under its name would be written through, or wait for ever.
         with draft.open("xb") as file:
             file.write(content)
-        made = draft.stat()
-        if (made.st_uid, made.st_gid) != (kept.st_uid, kept.st_gid):
-            # Before the mode: chown(2) takes the set-user-id bits away.
-            os.chown(draft, kept.st_uid, kept.st_gid)
-        # Only then its attributes: an access list changes the bits of the group.
-        draft.chmod(kept.st_mode & 0o7777)
-        _keep_attributes(target, draft)
-        if times:
-            os.utime(draft, ns=times)
+            file.flush()
+            _keep_meta(target, kept, draft)
+            if times:
+                os.utime(draft, ns=times)
+            # On its disk before it has the file's name: a host that loses its power then has either text, whole.
+            os.fsync(file.fileno())
         if not given_up.is_set():
             draft.replace(target)
+            _settle(target.parent)
     finally:
         draft.unlink(missing_ok=True)
 
 
+def _keep_meta(target: Path, kept: os.stat_result, draft: Path) -> None:
+    made = draft.stat()
+    if (made.st_uid, made.st_gid) != (kept.st_uid, kept.st_gid):
+        # Before the mode: chown(2) takes the set-user-id bits away.
+        os.chown(draft, kept.st_uid, kept.st_gid)
+    # Only then its attributes: an access list changes the bits of the group.
+    draft.chmod(kept.st_mode & 0o7777)
+    _keep_attributes(target, draft)
+
+
+def _settle(folder: Path) -> None:
+    """Have the new name on its disk, where the file system can: it is there in any case."""
+    with suppress(OSError):
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
 def _keep_attributes(path: Path, draft: Path) -> None:
-    """Give a draft the extended attributes of a file, as far as it hasn't got them from its folder."""
+    """Give a draft the extended attributes of a file, and no others: a default access list lets more read it."""
     has = {name: os.getxattr(draft, name) for name in os.listxattr(draft)}
+    for name in has.keys() - set(os.listxattr(path)):
+        os.removexattr(draft, name)
     for name in os.listxattr(path):
         value = os.getxattr(path, name)
         if has.get(name) != value:

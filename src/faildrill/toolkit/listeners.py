@@ -20,6 +20,7 @@ _STOPPED: Final = "Tt"
 """States of processes that are held: by a signal, by a tracer."""
 _TABLES: Final = (("tcp", socket.AF_INET), ("tcp6", socket.AF_INET6))
 """proc_pid_net(5): a file for each family; a socket of IPv6 may take connections of IPv4 as well."""
+_LOCALHOST: Final = ("127.0.0.1", "::1")
 _Host = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
@@ -158,12 +159,15 @@ def parted(address: str) -> tuple[str, int]:
 
 
 def plain_address(address: str) -> str:
-    """Return HOST:PORT in one spelling: small letters, no dot at the end, this host's loopback by one name."""
+    """Return HOST:PORT in one spelling: small letters, no dot at the end, 127.0.0.1 and ::1 as localhost.
+
+    Other loopback addresses are places of their own: another process may listen at each.
+    """
     host, _, port = address.rpartition(":")
     name = host.strip("[]").lower().removesuffix(".")
     with suppress(ValueError):
         ip = ipaddress.ip_address(name)
-        name = "localhost" if ip.is_loopback else str(ip)
+        name = "localhost" if str(ip) in _LOCALHOST else str(ip)
     return f"{name}:{int(port) if port.isdecimal() else port}"
 
 

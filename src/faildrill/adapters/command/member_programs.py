@@ -29,8 +29,8 @@ class Programs(Surroundings):
     has done.
 
     Where your programs lead is their own word: `leads_argv` prints HOST:PORT of all that they would act on, one a line,
-    as whoever manages the members has it. Without it a drill is refused, unless the target says why nothing can prove
-    it (`unproven`). Such a reach holds no time limit.
+    as whoever manages the members has it. One that is missing is an objection, and so is one too many. Without it a
+    drill is refused, unless the target says why nothing can prove it (`unproven`). Such a reach holds no time limit.
 
         reaches:
           nomad:
@@ -93,6 +93,10 @@ class Programs(Surroundings):
             else:
                 there = ", ".join(sorted(says)) or "nothing"
                 answers.differs.append(f"{member}: its reach acts on {there}, not on {address}")
+        # What has no address declared is compared with nothing; what has some is these, and nothing else.
+        more = ", ".join(sorted(says - {plain_address(address) for address in addresses})) if addresses else ""
+        if more:
+            answers.differs.append(f"{member}: its reach acts on {more}, too, which is none of its declared addresses")
         return answers
 
     async def _change(self, member: str, argv: Argv) -> None:

@@ -74,6 +74,18 @@ def test_where_programs_lead_is_their_own_word(tmp_path: Path) -> None:
     assert silent == []
 
 
+def test_an_address_too_many_is_an_objection(tmp_path: Path) -> None:
+    proved, differs, silent = asyncio.run(reach(tmp_path).leads("job1", ["10.0.0.7:8080"]))
+    assert (len(proved), silent) == (1, [])
+    assert differs == ["job1: its reach acts on localhost:80, too, which is none of its declared addresses"]
+    assert asyncio.run(reach(tmp_path).leads("job1", [])).differs == []
+
+
+def test_another_loopback_address_is_another_place(tmp_path: Path) -> None:
+    proved, differs, _ = asyncio.run(reach(tmp_path).leads("job1", ["10.0.0.7:8080", "127.0.0.2:80"]))
+    assert (len(proved), len(differs)) == (1, 2)
+
+
 @pytest.mark.parametrize("verb", ["", "fail", "hang"])
 def test_programs_that_do_not_say_where_they_lead_prove_nothing(verb: str, tmp_path: Path) -> None:
     proved, differs, [silent] = asyncio.run(reach(tmp_path, leads=verb).leads("job1", ["10.0.0.7:8080"]))
