@@ -7,6 +7,7 @@ import asyncio
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterator
@@ -18,6 +19,7 @@ import pytest
 
 from faildrill.adapters.member.loss import Kill
 from faildrill.adapters.member.target import Group
+from faildrill.adapters.ssh.container import LocalContainer
 from faildrill.adapters.ssh.host_member import HostMember
 from faildrill.adapters.ssh.pid_file import LocalProcess, OfProcess, Process
 from faildrill.errors import ActionFailed, ActionRefused, CannotSee, OutcomeUnknown
@@ -278,6 +280,177 @@ def test_what_starts_a_member_and_fails_is_told_with_its_words(pay1: Server) -> 
     asyncio.run(course())
 
 
+def failing(member: Server, name: str) -> Path:
+    """Put a program first of all that fails while a file is there, and does what it always does where it is not."""
+    fails = member.folder / f"{name}-fails"
+    path = member.folder / "bin"
+    path.mkdir(exist_ok=True)
+    (path / name).write_text(f'#!/bin/sh\n[ ! -e {fails} ] || exit 1\nexec {shutil.which(name)} "$@"\n')
+    (path / name).chmod(0o700)
+    return fails
+
+
+def test_a_start_that_fails_leaves_a_limit_to_the_host(pay1: Server) -> None:
+    fails = pay1.folder / "fails"
+    reach = pay1.reach(start_command=["sh", "-c", f"[ ! -e {fails} ] && {pay1.start}"])
+
+    async def course() -> None:
+        await reach.signal_for("pay1", "KILL", 600.0)
+        fails.touch()
+        with pytest.raises(ActionFailed, match="ended with 1"):
+            await reach.start("pay1")
+        assert holders(pay1)
+        fails.unlink()
+        await reach.start("pay1")
+        assert not holders(pay1)
+
+    asyncio.run(course())
+
+
+def test_a_member_that_does_not_go_on_is_told_and_its_limit_stays(pay1: Server) -> None:
+    program = (
+        "import os, signal, time; signal.signal(18, lambda *_: os.kill(os.getpid(), 19))\nwhile True: time.sleep(9)"
+    )
+    argv = [sys.executable, "-I", "-S", "-c", program]
+    with subprocess.Popen(argv) as stubborn:
+        other = pay1.folder / "other.pid"
+        other.write_text(f"{stubborn.pid}\n")
+        reach = pay1.reach(others={str(other): "signal.signal"})
+
+        async def course() -> None:
+            await reach.signal_for("pay1", "STOP", 600.0)
+            with pytest.raises(ActionFailed, match=f"processes {stubborn.pid} do not go on"):
+                await reach.signal("pay1", "CONT")
+            assert holders(pay1)
+            stubborn.kill()
+            await reach.signal("pay1", "CONT")
+            assert not holders(pay1)
+
+        try:
+            asyncio.run(course())
+        finally:
+            stubborn.kill()
+
+
+def test_a_signal_that_is_refused_takes_no_limit_away(pay1: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    fails = failing(pay1, "setsid")
+    monkeypatch.setenv("PATH", f"{fails.parent}/bin:{os.environ['PATH']}")
+    reach = pay1.reach()
+
+    async def course() -> None:
+        await reach.signal_for("pay1", "STOP", 600.0)
+        for pid in pay1.tree():
+            os.kill(pid, signal.SIGCONT)
+        before = holders(pay1)
+        fails.touch()
+        with pytest.raises(ActionRefused, match="nobody on the host could be had"):
+            await reach.signal_for("pay1", "KILL", 600.0)
+        assert holders(pay1) == before > 0
+        assert len(pay1.tree()) == 2
+        await reach.signal("pay1", "CONT")
+        assert not holders(pay1)
+
+    asyncio.run(course())
+
+
+def test_a_process_that_the_session_itself_descends_from_is_never_touched(pay1: Server) -> None:
+    program = (
+        "import asyncio, os, pathlib, sys\n"
+        "from faildrill.adapters.ssh.pid_file import LocalProcess\n"
+        "from faildrill.errors import ActionRefused\n"
+        "reach = LocalProcess.model_validate_json(sys.argv[1])\n"
+        "pathlib.Path(sys.argv[2]).write_text(f'{os.getpid()}\\n')\n"
+        "try:\n"
+        "    asyncio.run(reach.signal('pay1', 'KILL'))\n"
+        "except ActionRefused as error:\n"
+        "    print(error)\n"
+    )
+    reach = pay1.reach(command="LocalProcess")
+    argv = [sys.executable, "-c", program, reach.model_dump_json(), str(pay1.folder / "pay1.pid")]
+    there = pay1.pid_file.read_text()
+    ended = subprocess.run(argv, check=False, capture_output=True, text=True, timeout=30)
+    pay1.pid_file.write_text(there)
+    assert (ended.returncode, "is one that this session needs" in ended.stdout) == (0, True), ended
+
+
+@pytest.mark.parametrize(
+    ("title", "command", "is_it"),
+    [
+        ("postgres_exporter", "postgres", False),
+        ("prometheus-postgres", "postgres", False),
+        ("/usr/lib/postgresql/17/bin/postgres", "postgres", True),
+        ("postgres:", "postgres", True),
+        ("--name=pay", "--name=pay", True),
+        ("/usr/sbin/pay", "/sbin/pay", True),
+    ],
+)
+def test_a_stale_number_is_told_by_a_whole_word(title: str, command: str, *, is_it: bool, tmp_path: Path) -> None:
+    with subprocess.Popen([title, "60"], executable=shutil.which("sleep")) as process:
+        (tmp_path / "pay1.pid").write_text(f"{process.pid}\n")
+        reach = LocalProcess(pid_file=str(tmp_path / "pay1.pid"), command=command, start_command=("true",))
+        try:
+            assert asyncio.run(reach.state("pay1")) == ("running" if is_it else "absent")
+        finally:
+            process.kill()
+
+
+def test_an_order_that_the_host_takes_too_long_to_prepare_is_not_done(pay1: Server) -> None:
+    engine = pay1.folder / "engine"
+    engine.write_text(f"#!/bin/sh\n[ $1 = inspect ] || touch {engine}.acted\nsleep 2.5\necho running {pay1.pid}\n")
+    engine.chmod(0o700)
+    reach = LocalContainer(engine=(str(engine),))
+
+    async def course() -> None:
+        await reach._session("pay1").look(5.0, "time")
+        answer = await reach._session("pay1").change(5.0, 0.3, "signal", "KILL", "-")
+        assert answer.status == "refused"
+
+    asyncio.run(course())
+    assert not Path(f"{engine}.acted").exists()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="control groups are made by root")
+@pytest.mark.parametrize(
+    ("rules", "is_held"),
+    [("KillUserProcesses=yes\\nKillExcludeUsers=root", False), ("KillUserProcesses=yes\\nKillExcludeUsers=ann", True)],
+)
+def test_a_limit_is_refused_where_logind_would_end_its_holder(
+    rules: str, is_held: bool, pay1: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loginctl = pay1.folder / "loginctl"
+    loginctl.write_text(f"#!/bin/sh\ncase $* in *'-p Name') echo Name=ann ;; *) printf '{rules}\\n' ;; esac\n")
+    loginctl.chmod(0o700)
+    monkeypatch.setenv("PATH", f"{pay1.folder}:{os.environ['PATH']}")
+    trees = [Path("/sys/fs/cgroup", one) for one in ("systemd", ".", "unified")]
+    scope = next(one for one in trees if (one / "cgroup.procs").exists()) / f"session-{os.getpid()}.scope"
+    scope.mkdir()
+    into_it = pay1.folder / "into-it"
+    into_it.write_text(f'#!/bin/sh\necho $$ >{scope}/cgroup.procs\nexec /bin/sh "$@"\n')
+    into_it.chmod(0o700)
+
+    class InSession(LocalProcess):
+        @asynccontextmanager
+        async def command_line(self, member: str, program: str) -> AsyncIterator[list[str]]:
+            async with super().command_line(member, program) as [_, *words]:
+                yield [str(into_it), *words]
+
+    async def course() -> None:
+        reach = InSession.model_validate(pay1.params())
+        if is_held:
+            await reach.signal_for("pay1", "STOP", 600.0)
+            await reach.signal("pay1", "CONT")
+            return
+        with pytest.raises(ActionRefused, match=r"KillUserProcesses=yes.*add ann to KillExcludeUsers"):
+            await reach.signal_for("pay1", "STOP", 600.0)
+
+    try:
+        asyncio.run(course())
+        assert not holders(pay1)
+    finally:
+        eventually(lambda: not (scope / "cgroup.procs").read_text())
+        scope.rmdir()
+
+
 @needs_sshd
 def test_a_host_that_is_not_reached_was_asked_for_nothing(pay1: Server, sshd: SshServer) -> None:
     reach = over_ssh(pay1, sshd, host="127.0.0.1")  # no entry, no key, and another port
@@ -300,6 +473,19 @@ def test_only_the_declared_key_is_accepted(pay1: Server, sshd: SshServer) -> Non
     assert asyncio.run(over_ssh(pay1, sshd, key=sshd.key).state("pay1")) == "running"
     with pytest.raises(CannotSee, match="Host key verification failed"):
         asyncio.run(over_ssh(pay1, sshd, key=OTHER_KEY).state("pay1"))
+
+
+@needs_sshd
+def test_no_command_of_the_configuration_adds_to_the_declared_key(
+    pay1: Server, sshd: SshServer, tmp_path: Path
+) -> None:
+    (tmp_path / "known").write_text(f"pay1 {sshd.key}\n")
+    more = f"IgnoreUnknown UseKey*\nUseKeychain yes\nKnownHostsCommand /bin/cat {tmp_path}/known\n"
+    config = tmp_path / "config"
+    config.write_text(more + Path(sshd.config).read_text())
+    assert asyncio.run(over_ssh(pay1, sshd, config=str(config), key=sshd.key).state("pay1")) == "running"
+    with pytest.raises(CannotSee, match="Host key verification failed"):
+        asyncio.run(over_ssh(pay1, sshd, config=str(config), key=OTHER_KEY).state("pay1"))
 
 
 @needs_sshd

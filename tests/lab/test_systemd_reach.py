@@ -13,7 +13,7 @@ from typing import Final
 import pytest
 
 from faildrill.adapters.ssh.unit import LocalUnit
-from faildrill.errors import CannotSee
+from faildrill.errors import ActionRefused, CannotSee
 from support.pid_file_servers import eventually, state
 from support.user_systemd import needs_systemd, user_systemd
 
@@ -30,6 +30,15 @@ RestartSec=0
 StartLimitIntervalSec=0
 """
 
+BESIDE: Final = {
+    "part.service": "[Unit]\nPartOf=always.service\n[Service]\nExecStart=/bin/sleep 1000\n",
+    "needs.service": "[Unit]\nRequires=always.service\nAfter=always.service\n[Service]\nExecStart=/bin/sleep 1000\n",
+    "bound.service": "[Unit]\nBindsTo=no.service\nAfter=no.service\n[Service]\nExecStart=/bin/sleep 1000\n",
+    "forks.service": "[Service]\nType=forking\nGuessMainPID=no\nExecStart=/bin/sh -c 'sleep 1000 &'\n",
+    "stays.service": "[Service]\nType=oneshot\nRemainAfterExit=yes\nExecStart=/bin/sh -c 'sleep 1000 &'\n",
+}
+"""Units that hang on another one, and two that have no main process."""
+
 
 class Place:
     def __init__(self, folder: Path) -> None:
@@ -41,7 +50,7 @@ class Place:
         self.units = {
             f"{restart}.service": UNIT.format(python=python, program=program, restart=restart)
             for restart in ("no", "always")
-        }
+        } | BESIDE
 
     def ctl(self, *words: str) -> str:
         argv = ["systemctl", "--user", *words]
@@ -58,6 +67,13 @@ class Place:
             if f"'127.0.0.1', {self.port}".encode() in words and words.startswith(sys.base_prefix.encode()):
                 found.append(int(one.name))
         return [pid for pid in found if state(pid) not in "ZX"]
+
+    def states(self, unit: str) -> list[str]:
+        """Return what the processes of a unit's control group do."""
+        group = self.ctl("show", "-p", "ControlGroup", "--value", unit)
+        lists = [Path(f"/sys/fs/cgroup{tree}{group}/cgroup.procs") for tree in ("", "/systemd", "/unified")]
+        pids = next((one.read_text().split() for one in lists if group and one.exists()), [])
+        return [state(int(pid)) for pid in pids]
 
 
 @pytest.fixture(scope="module")
@@ -140,6 +156,55 @@ def test_a_timer_is_taken_away_when_the_unit_is_put_back(unit: str, place: Place
         assert timers() == ""
 
     asyncio.run(course())
+
+
+@pytest.mark.parametrize("unit", ["always"], indirect=True)
+def test_what_requires_a_unit_or_is_part_of_it_stays_up_as_after_a_crash(unit: str, place: Place) -> None:
+    place.ctl("start", "part", "needs")
+
+    async def course() -> None:
+        await reach().signal(unit, "KILL")
+        assert place.ctl("is-active", "part", "needs").split() == ["active", "active"]
+        await asyncio.sleep(0.3)
+        assert await reach().state(unit) == "absent"
+        await reach().start(unit)
+        assert place.ctl("is-active", "part", "needs", unit).split() == ["active"] * 3
+
+    asyncio.run(course())
+    place.ctl("stop", "part", "needs")
+
+
+@pytest.mark.parametrize("unit", ["no"], indirect=True)
+def test_a_unit_that_another_one_is_bound_to_is_not_killed(unit: str, place: Place) -> None:
+    async def course() -> None:
+        with pytest.raises(ActionRefused, match=r"bound\.service would go down with no"):
+            await reach().signal(unit, "KILL")
+        assert place.ctl("is-active", "bound", unit).split() == ["active", "active"]
+        await reach().signal(unit, "STOP")
+        await reach().signal(unit, "CONT")
+        place.ctl("stop", "bound")
+        await reach().signal(unit, "KILL")
+
+    place.ctl("start", "bound")
+    asyncio.run(course())
+
+
+@pytest.mark.parametrize("unit", ["forks", "stays"])
+def test_a_unit_without_a_main_process_goes_on_by_its_limit_and_is_started_again(unit: str, place: Place) -> None:
+    async def course() -> None:
+        place.ctl("start", unit)
+        await reach().signal_for(unit, "STOP", 0.5)
+        assert place.states(unit) == ["T"]
+        await asyncio.to_thread(eventually, lambda: place.states(unit) == ["S"], 10)
+        await reach().signal(unit, "KILL")
+        assert place.states(unit) == []
+        await reach().start(unit)
+        assert place.states(unit) == ["S"]
+        await reach().signal_for(unit, "KILL", 0.5)
+        await asyncio.to_thread(eventually, lambda: place.states(unit) == ["S"], 10)
+
+    asyncio.run(course())
+    place.ctl("stop", unit)
 
 
 def test_a_unit_that_is_not_there_is_not_seen(place: Place) -> None:

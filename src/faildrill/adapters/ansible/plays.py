@@ -206,6 +206,8 @@ def _pinned(hosts: Hosts, folder: Path) -> str:
     """Return the options by which SSH accepts the declared keys and no other, whatever this machine knows."""
     known = _write(folder / "known_hosts", "".join(f"{host} {key}\n" for host, key in hosts.keys.items()))
     strict = f"-o StrictHostKeyChecking=yes -o UserKnownHostsFile={known} -o GlobalKnownHostsFile=/dev/null"
+    # Known to OpenSSH since 8.5; of several IgnoreUnknown it takes the first, so this one is for all.
+    strict += " -o VerifyHostKeyDNS=no -o IgnoreUnknown=* -o KnownHostsCommand=none"
     return f"{_PERSIST} {strict} -o UpdateHostKeys=no -o HostKeyAlias={{{{ inventory_hostname }}}}"
 
 

@@ -22,8 +22,11 @@ _PATIENCE: Final = 2.0
 class _OneOfGroup(Kind):
     """What both actions share: the blast radius, the signal, and the way back."""
 
-    acts_late: ClassVar[float] = 5.0
-    """Whatever reaches the member may have taken the request up, and do it when it comes to it."""
+    acts_late: ClassVar[float] = 12.0
+    """Whatever reaches the member may have taken the request up, and do it when it comes to it.
+
+    `ssh.systemd` and its like begin it within 2 s, act within 4, and have whom they ask cut short 6 s later.
+    """
 
     group: Group = Field(description="the group; never all of it is touched")
     member: str = Field(description="which of its members")

@@ -5,7 +5,7 @@ from typing import Final
 
 from pydantic import Field
 
-from faildrill.adapters.ssh.host_member import HostMember, read
+from faildrill.adapters.ssh.host_member import ACTS_WITHIN, HostMember, read
 from faildrill.adapters.ssh.login import MEMBER, Login, ThisHost
 
 
@@ -23,7 +23,10 @@ class OfContainer(HostMember):
         """Return what the program on the host must know."""
         engine = shlex.join(self.engine)
         name = shlex.quote(self.container.replace(MEMBER, member))
-        return f'container={name}\nengine() {{ timeout 20 {engine} "$@"; }}\n{_PROGRAM}'
+        return (
+            f'container={name}\nengine() {{ timeout {ACTS_WITHIN} {engine} "$@"; }}\n'
+            f'engine_patiently() {{ timeout 60 {engine} "$@"; }}\n{_PROGRAM}'
+        )
 
 
 class Container(Login, OfContainer):

@@ -1,4 +1,5 @@
-# A member that is a container of this host, under Podman or Docker: `engine` runs its command line, `container` is its name.
+# A member that is a container of this host, under Podman or Docker: `engine` and `engine_patiently` run its
+# command line, `container` is its name.
 
 find_member() {
     main=
@@ -23,8 +24,12 @@ is_stopped() {
     [ "$status" = paused ]
 }
 
+is_down() {
+    [ -z "$main" ]
+}
+
 may_signal() {
-    :
+    spares_us
 }
 
 # The engine ends all of it by its control group, and tells a moment later that it has.
@@ -52,9 +57,16 @@ terminate() {
 }
 
 bring_up() {
-    ask start "$container"
+    why=$(engine_patiently start "$container" 2>&1 >/dev/null </dev/null) || told start
 }
 
+# Its end is that of the engine's program: 124 where it was cut short, and may be done yet.
 ask() {
-    why=$(engine "$@" 2>&1 >/dev/null </dev/null) || { why="$1 failed: $(printf %s "$why" | tail -n 1)"; return 1; }
+    why=$(engine "$@" 2>&1 >/dev/null </dev/null) || told "$1"
+}
+
+told() {
+    code=$?
+    why="$1 failed: $(printf %s "${why:-it ended with $code}" | tail -n 1)"
+    return "$code"
 }

@@ -15,8 +15,10 @@ from faildrill.errors import ActionFailed, ActionRefused, CannotSee, OutcomeUnkn
 from faildrill.ports import Kind, Told
 
 _LOOK_WITHIN: Final = 8.0
-_CHANGE_WITHIN: Final = 8.0
-"""Seconds for a signal: the host begins it within the time below, and has two more to hold or end all processes."""
+ACTS_WITHIN: Final = 6
+"""Seconds after which what is asked of systemd or an engine is cut short on the host."""
+_CHANGE_WITHIN: Final = 12.0
+"""Seconds for a signal: the host begins it within the time below, sends it within two more, and has the rest for it."""
 _BEGUN_WITHIN: Final = 2.0
 """Seconds after which a host that has got an order late doesn't begin it any more: none acts after `acts_late`."""
 _START_WITHIN: Final = 70.0

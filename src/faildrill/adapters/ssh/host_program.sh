@@ -2,7 +2,7 @@
 #
 # In front of this stand the words that are the member's own (`nonce`, `key`, `whole`), and what it is: process_member.sh,
 # systemd_member.sh or container_member.sh, with processes.sh and watchman.sh, have find_member (`main`, `roots`), list, is_stopped,
-# may_signal, kill_all, hold_all, go_on, terminate, bring_up, watch and lift; each says `why` it failed.
+# is_down, may_signal, kill_all, hold_all, go_on, terminate, bring_up, watch, limits and lift; each says `why` it failed.
 # POSIX sh with awk, grep, head and the tools that are named below; Linux, as /proc is read. No order is done twice.
 #
 #   ID state                          running | stopped | absent
@@ -13,7 +13,7 @@
 #   ID time
 #
 # SECONDS: after so many the host itself has the member run again, `-` for never. BEFORE: the uptime, in hundredths of
-# a second, after which an order that comes late is not begun any more; 0 for never.
+# a second, after which an order that comes late is not begun any more, and a signal not sent two seconds later; 0 for never.
 #
 # An answer: NONCE ID UPTIME ok|unseen|refused|failed WORDS. `refused`: provably nothing was changed.
 
@@ -94,7 +94,7 @@ ending() {
     for turn in 1 2; do
         if find_member; then
             members=$(list)
-            if [ -z "$members" ] || [ -z "$main" ]; then
+            if is_down; then
                 bring_up && return
             elif is_stopped; then
                 go_on && return
@@ -116,9 +116,28 @@ state() {
     fi
 }
 
+# Whether it is later than BEFORE, or so many hundredths of a second later than that.
 is_late() {
     now
-    [ "$1" -ne 0 ] && [ "$now" -gt "$1" ]
+    [ "$1" -ne 0 ] && [ "$now" -gt "$(($1 + ${2:-0}))" ]
+}
+
+# This session, all that it descends from, and the first process: who ends one of them hears no answer.
+spares_us() {
+    ours=" 1 "
+    pid=$$
+    while [ "${pid:-0}" -gt 1 ]; do
+        ours="$ours$pid "
+        line=
+        { while IFS= read -r part || [ -n "$part" ]; do line="$line $part"; done <"/proc/$pid/stat"; } 2>/dev/null
+        set -- ${line##*) }
+        pid=${2:-0}
+    done
+    while read -r pid _; do
+        case $ours in *" ${pid:-none} "*) why="process $pid of it is one that this session needs"; return 1 ;; esac
+    done <<LIST
+$members
+LIST
 }
 
 signal() {
@@ -126,33 +145,68 @@ signal() {
     find_member || { answer refused "$why"; return; }
     members=$(list)
     [ -n "$members" ] || { answer refused "it does not run"; return; }
-    may_signal || { answer refused "$why"; return; }
-    lift
+    may_signal "$1" || { answer refused "$why"; return; }
+    older=$(limits)
     if [ "$2" != - ] && ! watch "$2"; then
-        lift
-        answer refused "nobody on the host could be had to hold the limit"
+        disarm
+        answer refused "$why"
         return
     fi
+    if is_late "$3" 200; then
+        disarm
+        answer refused "the host was too slow for the order, and did not do it"
+        return
+    fi
+    if act "$1"; then answer ok "$1"; else answer failed "$why"; fi
+}
+
+# Takes away the limit of a signal that is not sent. Beside an older one it stays: it finds nothing to do.
+disarm() {
+    [ -n "$older" ] || lift "$(limits)"
+}
+
+# A limit is lifted where another one holds by now, or once what it was for is over.
+act() {
     case $1 in
-        KILL) kill_all ;;
-        STOP) hold_all || { lift; false; } ;;
-        CONT) go_on ;;
-        TERM) terminate ;;
+        KILL) lift "$older"; kill_all ;;
+        STOP) lift "$older"; hold_all || over "$?" ;;
+        CONT) go_on && lift "$older" ;;
+        TERM) terminate && lift "$older" ;;
         *) why="no such signal: $1"; false ;;
     esac
-    if [ $? -eq 0 ]; then answer ok "$1"; else answer failed "$why"; fi
+}
+
+# After a hold that failed: one that was cut short (124) may be done yet, and its limit stays.
+over() {
+    because=$why
+    if [ "$1" -ne 124 ] && find_member; then
+        members=$(list)
+        is_stopped || printf '%s\n' "$members" | grep -q ' T$' || lift "$(limits)"
+    fi
+    why=$because
+    return 1
 }
 
 start() {
     if is_late "$1"; then answer refused "the order came too late, and was not begun"; return; fi
-    lift
+    find_member || { answer refused "$why"; return; }
+    older=$(limits)
+    lift "$older"
     turns=0
     while [ -n "$(holders ending)" ] && [ "$turns" -lt 3000 ]; do
         turns=$((turns + 1))
         pause
     done
-    find_member || { answer refused "$why"; return; }
-    if [ -n "$main" ] || bring_up; then answer ok started; else answer failed "$why"; fi
+    if brought_up; then answer ok started; return; fi
+    because=$why
+    [ -z "$older" ] || watch 10 || because="$because; and no limit is held any more: $why"
+    answer failed "$because"
+}
+
+brought_up() {
+    find_member || return 1
+    members=$(list)
+    ! is_down || bring_up
 }
 
 # proc_pid_net(5), and who holds the sockets that take connections there, as far as this user may see.

@@ -23,6 +23,9 @@ MEMBER: Final = "{member}"
 _OPTIONS: Final = (
     "BatchMode=yes",
     "StrictHostKeyChecking=yes",
+    # Neither is a key that DNS vouches for known, nor any key because the host is at a loopback address.
+    "VerifyHostKeyDNS=no",
+    "NoHostAuthenticationForLocalhost=no",
     "ConnectTimeout=8",
     # A dead network is noticed after so many seconds without a word; the session is opened anew then.
     "ServerAliveInterval=3",
@@ -86,8 +89,10 @@ class Login(Kind):
         known = folder / "known_hosts"
         known.write_text(f"{host} {self.key}\n", encoding="ascii")
         files = [f"UserKnownHostsFile={known}", "GlobalKnownHostsFile=/dev/null", f"HostKeyAlias={host}"]
+        # Known to OpenSSH since 8.5; of several IgnoreUnknown it takes the first, so this one is for all.
+        commands = ["IgnoreUnknown=*", "KnownHostsCommand=none"]
         # A connection of somebody else's was accepted by other keys.
-        return [*files, "UpdateHostKeys=no", "ControlPath=none"]
+        return [*files, *commands, "UpdateHostKeys=no", "ControlPath=none"]
 
     async def _reached(self, host: str) -> list[str]:
         """Return how an inventory says that a host is logged in to."""

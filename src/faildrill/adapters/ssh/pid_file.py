@@ -20,10 +20,12 @@ class OfProcess(HostMember):
     pid_file: OnTheHost = Field(
         description="the file on the host that holds its process id; `{member}` is the member's name"
     )
-    command: Words = Field(description="text that its command line must contain; otherwise it is not touched")
+    command: Words = Field(
+        description="text that its command line must contain as a whole word; otherwise it is not touched"
+    )
     others: dict[OnTheHost, Words] = Field(
         default={},
-        description="what belongs to it and is not started by it: by pid file, text that the command line must contain",
+        description="what belongs to it and is not started by it: by pid file, what its command line must contain",
     )
     start_command: tuple[str, ...] = Field(
         min_length=1, description="the program on the host that starts it and then exits, and its arguments"
@@ -47,12 +49,12 @@ class Process(Login, OfProcess):
     """Reaches processes on hosts over OpenSSH: by pid file, where there is no systemd.
 
     A member is the process whose number stands in `pid_file`, and all that descends from it; it is touched only if its
-    command line contains `command`. Everything about the login (user, port, key, jump hosts) is OpenSSH's own
-    configuration, or that of an Ansible inventory. The host needs `sh`, `awk`, `grep`, `setsid` and `timeout`; the user
-    must be allowed to signal the processes (`become: true` for root).
+    command line contains `command` as a whole word. Everything about the login (user, port, key, jump hosts) is
+    OpenSSH's own configuration, or that of an Ansible inventory. The host needs `sh`, `awk`, `grep`, `setsid` and
+    `timeout`; the user must be allowed to signal the processes (`become: true` for root).
 
-    An order is sent once, over a connection that stands, and is not begun by the host after 2 s. With `at_most` a
-    process on the host brings the member back by itself.
+    An order is sent once, over a connection that stands; it is not begun by the host after 2 s, and sends no signal
+    after 4 s. With `at_most` a process on the host brings the member back by itself.
 
         reaches:
           hosts:

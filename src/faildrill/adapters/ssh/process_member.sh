@@ -18,11 +18,16 @@ root_of() {
     esac
 }
 
+# By a whole word: a number of `postgres` that is stale may be one of `postgres_exporter` by now.
 is_it() {
     title=$({ tr '\0' ' ' <"/proc/$1/cmdline"; } 2>/dev/null)
-    case $title in
-        *"$2"*) root=$1 ;;
-        '')
+    before='[!A-Za-z0-9_-]'
+    after=$before
+    case $2 in $before*) before= ;; esac
+    case $2 in *$after) after= ;; esac
+    case " $title " in
+        *$before"$2"$after*) root=$1 ;;
+        '  ')
             # `man 5 proc`, hidepid: one of another user may live without being seen.
             case $(LC_ALL=C kill -s 0 "$1" 2>&1) in
                 *ermitted*) why="process $1 is another user's, and can't be seen by this one"; return 1 ;;
@@ -43,6 +48,14 @@ find_member() {
 }
 
 stay_down() {
+    :
+}
+
+is_down() {
+    [ -z "$main" ]
+}
+
+spares_others() {
     :
 }
 

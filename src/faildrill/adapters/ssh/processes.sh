@@ -26,12 +26,19 @@ hold() {
 hold_all() {
     hold 200 && return
     why="processes $(echo $running) do not stop"
-    go_on
+    send CONT "$(list)"
     return 1
 }
 
 go_on() {
     send CONT "$(list)"
+    now
+    until_then=$((now + 50))
+    while held=$(list | grep ' T$' | cut -d ' ' -f 1) && [ -n "$held" ]; do
+        now
+        [ "$now" -le "$until_then" ] || { why="processes $(echo $held) do not go on"; return 1; }
+        pause
+    done
 }
 
 terminate() {
@@ -61,7 +68,9 @@ is_stopped() {
 }
 
 may_signal() {
+    spares_us || return 1
     not_ours=$(barred "$members")
     why="this user may not signal process $(echo $not_ours): log in as another one, or say become: true"
-    [ -z "$not_ours" ]
+    [ -z "$not_ours" ] || return 1
+    [ "$1" != KILL ] || spares_others
 }

@@ -5,7 +5,7 @@ from typing import Final
 
 from pydantic import Field
 
-from faildrill.adapters.ssh.host_member import HostMember, read
+from faildrill.adapters.ssh.host_member import ACTS_WITHIN, HostMember, read
 from faildrill.adapters.ssh.login import MEMBER, Login, ThisHost
 
 
@@ -24,18 +24,20 @@ class OfUnit(HostMember):
         unit = shlex.quote(self.unit.replace(MEMBER, member))
         return (
             f"unit={unit}\n{runtime}"
-            f'ctl() {{ timeout 60 systemctl --no-ask-password{own} "$@"; }}\n'
-            f'run_later() {{ timeout 20 systemd-run --no-ask-password{own} "$@"; }}\n{_PROGRAM}'
+            f'ctl() {{ timeout {ACTS_WITHIN} systemctl --no-ask-password{own} "$@"; }}\n'
+            f'ctl_patiently() {{ timeout 60 systemctl --no-ask-password{own} "$@"; }}\n'
+            f'run_later() {{ timeout {ACTS_WITHIN} systemd-run --no-ask-password{own} "$@"; }}\n{_PROGRAM}'
         )
 
 
 class Unit(Login, OfUnit):
     """Reaches units of systemd on hosts over OpenSSH: signals go to all processes of the unit's control group.
 
-    After KILL the unit stays down, also one that systemd would start again (`Restart=`): its start is cancelled. It is
-    put back by `systemctl start`, after `reset-failed`. STOP holds all of its processes. With `at_most` a transient
-    timer of systemd brings it back. The login is as with `ssh.process`; units of the system need `become: true`, or
-    root.
+    After KILL the unit stays down, also one that systemd would start again (`Restart=`): its start is cancelled. Units
+    that require it or are part of it stay up, as after a crash; where one that is bound to it (`BindsTo=`) is up, KILL
+    is refused. It is put back by `systemctl start`, after `reset-failed`. STOP holds all of its processes. With
+    `at_most` a transient timer of systemd brings it back. The login is as with `ssh.process`; units of the system need
+    `become: true`, or root.
 
         reaches:
           nodes:
