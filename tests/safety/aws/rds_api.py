@@ -5,7 +5,7 @@ import contextlib
 import functools
 from collections.abc import AsyncIterator, Callable, Coroutine
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from typing import Any, Literal
 from urllib.parse import parse_qs
@@ -34,7 +34,9 @@ class Lies:
     to: str = ""
     """Who becomes the writer instead of the one that was asked for."""
     comes_back: bool = False
-    """The first writer is the writer again a moment later."""
+    """The first writer is the writer again a moment later, and an event says so."""
+    is_stale: bool = False
+    """The API names the first writer for longer than the events."""
     abandons: bool = False
     """It is begun and not completed."""
     events: bool = True
@@ -58,6 +60,7 @@ class Rds:
     """The targets of all requests for a failover, in their order."""
     calls: list[str] = field(default_factory=list)
     down: bool = False
+    resource: str = "cluster-P"
     delay: float = 0.1
     _moving: set["asyncio.Task[None]"] = field(default_factory=set)
 
@@ -89,7 +92,7 @@ class Rds:
             "GetCallerIdentity": self._identity,
             "DescribeDBClusters": lambda: f"<DBClusters>{self._cluster()}</DBClusters>",
             "DescribeDBInstances": self._instances,
-            "DescribeEvents": self._events,
+            "DescribeEvents": lambda: self._events(asked),
         }
         writer.write(_good(action, bodies[action]()))
 
@@ -126,10 +129,12 @@ class Rds:
         self._happened(lies, f"Started cross AZ failover to DB instance: {to}")
         await asyncio.sleep(self.delay)
         if not lies.abandons:
-            self.writer = to
+            self.writer = first if lies.is_stale else to
             self._happened(lies, f"Completed failover to DB instance: {to}")
         if lies.comes_back:
+            await asyncio.sleep(self.delay)
             self.writer = first
+            self._happened(lies, f"Completed failover to DB instance: {first}")
         if lies.also:
             self._happened(lies, "Completed failover to DB instance: au3")
             self.writer = "au3"
@@ -154,7 +159,7 @@ class Rds:
         arn = f"arn:aws:rds:{REGION}:{self.account}:cluster:payments"
         return (
             f"<DBCluster><DBClusterIdentifier>payments</DBClusterIdentifier><Status>{self.status}</Status>"
-            f"<DBClusterArn>{arn}</DBClusterArn><DbClusterResourceId>cluster-P</DbClusterResourceId>"
+            f"<DBClusterArn>{arn}</DBClusterArn><DbClusterResourceId>{self.resource}</DbClusterResourceId>"
             f"<DBClusterMembers>{members}</DBClusterMembers><TagList>{tags}</TagList></DBCluster>"
         )
 
@@ -167,12 +172,15 @@ class Rds:
         )
         return f"<DBInstances>{every}</DBInstances>"
 
-    def _events(self) -> str:
+    def _events(self, asked: dict[str, str]) -> str:
+        since = datetime.now(UTC) - timedelta(minutes=int(asked.get("Duration", 60)))
+        since = datetime.fromisoformat(asked["StartTime"]) if "StartTime" in asked else since
         every = "".join(
             f"<Event><SourceIdentifier>payments</SourceIdentifier><Message>{message}</Message>"
             f"<EventCategories><EventCategory>failover</EventCategory></EventCategories>"
             f"<Date>{at.isoformat(timespec='milliseconds').replace('+00:00', 'Z')}</Date></Event>"
             for at, message in self.events
+            if at >= since
         )
         return f"<Events>{every}</Events>"
 

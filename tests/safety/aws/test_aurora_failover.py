@@ -1,6 +1,7 @@
 """A failover of Aurora among liars: asked for once, seen by state and events, put back by one request."""
 
 import asyncio
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
@@ -13,7 +14,7 @@ from faildrill.adapters.aws.identity import Identity
 from faildrill.adapters.aws.probes import Redundancy, Writer
 from faildrill.adapters.aws.target import Account
 from faildrill.clock import SystemClock
-from faildrill.errors import ActionFailed, ActionRefused
+from faildrill.errors import ActionFailed, ActionRefused, CannotSee
 from faildrill.kinds.call_context import CallContext
 from faildrill.model.drill import Step
 from faildrill.ports.target import KindUse
@@ -82,7 +83,8 @@ FALSE: Final = {
         "as before: Started cross AZ failover to DB instance: au2; Completed",
     ),
     "another than asked": (Lies(to="au3"), "others", "au3 is the writer, au1 was"),
-    "no event": (Lies(events=False), "ours", "no event tells of a completed failover"),
+    "no event": (Lies(events=False), "untold", "au2 is the writer, and no event tells of that"),
+    "an API that is late": (Lies(is_stale=True), "untold", "au1 is the writer, as before: Started"),
     "somebody else's": (Lies(also=True), "others", "au3 is the writer, au1 was"),
     "refused": (Lies(answer="refused"), "before", "InvalidDBClusterStateFault"),
     "throttled": (Lies(answer="throttled"), "before", "Throttling"),
@@ -105,6 +107,14 @@ async def test_what_is_no_failover_of_ours_never_counts_and_nobody_elses_is_undo
         assert rds.asked == ["au2"]
         step = AuroraFailover(aws=account, cluster="payments", target="au2")
         [before] = [one.what.before for one in timeline.written if isinstance(one.what, Intended)]
+        if whose in ("others", "untold"):
+            with pytest.raises(ActionFailed, match=r"nothing was sent.* To put it back: aws rds failover-db-cluster"):
+                await step.undo(before, GIVEN)
+        if whose == "untold":
+            with pytest.raises(CannotSee, match=r"by the last event|no event tells of that"):
+                await step.found(before, GIVEN)
+            assert rds.asked == ["au2"]
+            return
         assert (await step.found(before, GIVEN)).whose == whose
         if whose != "others":
             await step.undo(before, GIVEN)
@@ -138,6 +148,7 @@ async def test_an_undo_waits_for_an_api_that_is_down_and_tells_the_command_where
     async with served(rds) as account:
         step = AuroraFailover(aws=account, cluster="payments")
         before = await step.capture(GIVEN)
+        rds.events.append((datetime.now(UTC) + timedelta(seconds=1), "Completed failover to DB instance: au2"))
         rds.writer, rds.down = "au2", True
         asyncio.get_running_loop().call_later(0.7, lambda: setattr(rds, "down", False))
         await step.undo(before, CallContext("r", timeout=8.0))

@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Final, NamedTuple
 
 from faildrill.adapters.aws.call_outcomes import Call
 from faildrill.adapters.aws.client import read
-from faildrill.adapters.aws.rds_events import Event, since
+from faildrill.adapters.aws.rds_events import Event, lately, refuse_older, since
 from faildrill.adapters.aws.target import Account, OfCluster
 from faildrill.errors import CannotSee
 from faildrill.toolkit.identity import shown
@@ -74,9 +74,9 @@ class Sight(LeaderStore[Node]):
     """What AWS's clock said."""
     asked: int = 0
     answered: int = 0
-    """Between these the API told who writes (monotonic ns)."""
+    """Between these the API told all of it (monotonic ns)."""
     events: tuple[Event, ...] = ()
-    """The events of failovers of the last hour, where they were asked for."""
+    """The events of failovers that RDS still has, where they were asked for."""
 
     def hindrances(self) -> list[Lack]:
         """Tell that the cluster is at something else."""
@@ -93,7 +93,8 @@ class Sight(LeaderStore[Node]):
         return {name: node.resource for name, node in self.nodes.items()}
 
     def news(self, before: Mapping[str, Any]) -> list[Event]:
-        """Return the events that were not there in an earlier `as_data`."""
+        """Return the events that were not there in an earlier `as_data`; CannotSee where that is too long ago."""
+        refuse_older(before["date"], self.date)
         return since(self.events, before["events"], before["date"])
 
     def miscounted(self, before: Mapping[str, Any]) -> list[str]:
@@ -108,6 +109,20 @@ class Sight(LeaderStore[Node]):
             return [f"the event tells of a failover to {completed[0]}"]
         return []
 
+    def untold(self, before: Mapping[str, Any]) -> str:
+        """Tell how the events don't say yet that the writer is it: one of the two is late. Empty where they do."""
+        ended = [event.instance for event in self.news(before) if event.is_end]
+        if self.leader is None or (ended and ended[-1] == self.leader):
+            return ""
+        if ended:
+            return f"{self.leader} is the writer by the API, {ended[-1]} by the last event"
+        return "" if self.leader == before["writer"] else f"{self.leader} is the writer, and no event tells of that"
+
+    def lost(self, before: Mapping[str, Any]) -> list[str]:
+        """Tell also which instance was there and is none of the cluster's any more: the API tells of all that are."""
+        gone = [f"{name} is gone" for name in sorted(before["members"]) if name not in self.nodes]
+        return [*gone, *super().lost(before)]
+
     def as_data(self) -> dict[str, Any]:
         """Return what is worth writing down of it, the events that are known, too, and AWS's clock."""
         return {
@@ -115,7 +130,7 @@ class Sight(LeaderStore[Node]):
             "arn": self.arn,
             "resource": self.resource,
             "date": self.date,
-            "events": [event.as_data() for event in self.events],
+            "events": [event.as_data() for event in lately(self.events, self.date)],
         }
 
     def stray(self, account: Account) -> str:
@@ -189,8 +204,8 @@ async def sighted(account: Account, cluster: str, within: float) -> Sight:
         tags={one["Key"]: one.get("Value", "") for one in data.get("TagList", [])},
         endpoint=str(data.get("Endpoint", "")),
         date=told.date,
-        asked=told.sent,
-        answered=told.answered,
+        asked=min(told.sent, instances.sent),
+        answered=max(told.answered, instances.answered),
     )
 
 

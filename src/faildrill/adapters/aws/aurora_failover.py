@@ -15,6 +15,7 @@ from faildrill.adapters.aws.client import act
 from faildrill.adapters.aws.failover_phases import Phases
 from faildrill.adapters.aws.rds_events import failovers
 from faildrill.adapters.aws.target import Identifier
+from faildrill.adapters.aws.whose_failover import judged
 from faildrill.errors import ActedElsewhere, ActionFailed, ActionRefused, CannotSee
 from faildrill.ports import Captured, Given, Hears, Observed, Preview
 from faildrill.ports.effect import Found
@@ -26,6 +27,8 @@ _CALL: Final = 10.0
 _SETTLING: Final = 30.0
 """Seconds for which an open outcome is looked for, at the most."""
 _LOOK_AGAIN: Final = 0.2
+_AGREE: Final = 2
+"""Looks in a row that must miss the first writer."""
 _WORD_OF: Final = "aws"
 
 
@@ -60,7 +63,7 @@ class AuroraFailover(OfAurora, Handover[Sight]):
     )
 
     async def apply(self, before: Captured, given: Given) -> Captured:
-        """Ask once, and tell the phases."""
+        """Ask once, tell the phases, and return who was the writer and who was seen to become it (`to`), if anybody."""
         deadline = asyncio.get_running_loop().time() + given.timeout * SHARE
         asked = time.monotonic_ns()
         phases = Phases(str(before["writer"]), asked)
@@ -75,7 +78,7 @@ class AuroraFailover(OfAurora, Handover[Sight]):
         else:
             _tell(given, "FailoverDBCluster was accepted", asked, began=True)
             await self._follow(phases, before, given, deadline)
-        return {"from": before["writer"], "to": before["to"]}
+        return {"from": before["writer"], **({"to": phases.to} if phases.to else {})}
 
     async def undo(self, before: Captured, given: Given) -> None:
         """Wait until the first writer could be it again, and ask once for that."""
@@ -105,19 +108,16 @@ class AuroraFailover(OfAurora, Handover[Sight]):
         return (await super().restored(before, given))._replace(word_of=_WORD_OF)
 
     async def found(self, before: Captured, given: Given) -> Found:
-        """Look whose the present writer is: by the events, whether there was a failover more than ours."""
-        sight, first = await self._once(patience(given)), before["writer"]
-        ended = [event for event in sight.news(before) if event.is_end]
-        others = sight.strangers(before)
-        if sight.leader not in (None, first) and len(ended) > 1:
-            others += [f"it was failed over {len(ended)} times: {'; '.join(event.message for event in ended)}"]
-        if sight.leader not in (None, first, self.target or sight.leader):
-            others += [f"{sight.leader} is the writer, which this step has not asked for"]
-        whose: Literal["ours", "before", "others"] = (
-            "others" if others else "before" if sight.leader == first else "ours"
-        )
+        """Look whose the present writer is, by state and events; CannotSee where one of the two is late."""
+        sight = await self._once(patience(given))
+        others, untold = judged(sight, before, self.target, self.aws)
+        if untold and not others:
+            raise CannotSee(untold)
+        is_first = sight.leader == before["writer"]
+        whose: Literal["ours", "before", "others"] = "others" if others else "before" if is_first else "ours"
         now = f"{', '.join(sight.leading) or 'nobody'} {self.WORDS.leads}"
-        return Found(whose, "; ".join(others) or now, f"{before['to']} {self.WORDS.leads}", self._remedy(before))
+        made = f"{self.target or 'another instance'} {self.WORDS.leads}, by one failover"
+        return Found(whose, "; ".join(others) or now, made, self._remedy(before, is_gone=_is_gone(sight, before)))
 
     async def count(self, before: Captured, given: Given) -> int:
         """Return how many failovers are complete since, by the events."""
@@ -164,18 +164,32 @@ class AuroraFailover(OfAurora, Handover[Sight]):
             await asyncio.sleep(_LOOK_AGAIN)
 
     async def _ready(self, before: Captured, within: float) -> Sight:
-        """Look until the first writer writes, or could; ActionFailed, with nothing sent, when it doesn't in time."""
+        """Look until the first writer writes, or could, and that is ours to do.
+
+        ActionFailed, with nothing sent, where it is somebody else's, where the first writer is gone, and where it does
+        not get fit in time.
+        """
         loop, first = asyncio.get_running_loop(), str(before["writer"])
-        last, why = loop.time() + within, ""
+        last, why, gone = loop.time() + within, "", 0
         while not why or loop.time() < last:
             try:
                 sight = await self._once(max(1.0, min(2.0, last - loop.time())))
+                others, untold = judged(sight, before, self.target, self.aws)
             except CannotSee as error:  # the API may be back in time
                 why = str(error)
             else:
-                if not sight.hindrances() and self._is_fit(sight, first):
+                gone = gone + 1 if _is_gone(sight, before) else 0
+                if gone >= _AGREE:
+                    raise ActionFailed(f"nothing was sent: {self._remedy(before, is_gone=True)}")
+                is_fit = not sight.hindrances() and self._is_fit(sight, first)
+                if is_fit and others:
+                    raise ActionFailed(
+                        f"nothing was sent, because somebody else has changed it: {'; '.join(others)}. "
+                        f"To put it back: {self._remedy(before)}"
+                    )
+                if is_fit and not untold:
                     return sight
-                why = "; ".join(sight.missing()) or f"{sight.leader} is the writer"
+                why = "; ".join(sight.missing()) or untold or f"{sight.leader} is the writer"
             await asyncio.sleep(_LOOK_AGAIN)
         raise ActionFailed(f"nothing was sent: {why}. To put it back: {self._remedy(before)}")
 
@@ -197,12 +211,23 @@ class AuroraFailover(OfAurora, Handover[Sight]):
     def _wanted(self, before: Captured) -> str | None:
         return self.target
 
-    def _unsettled(self, sight: Sight) -> list[str]:
-        return [] if sight.status == AVAILABLE else [f"{self.cluster} is {sight.status}"]
+    def _unsettled(self, sight: Sight, before: Captured) -> list[str]:
+        status = "" if sight.status == AVAILABLE else f"{self.cluster} is {sight.status}"
+        return [words for words in (status, sight.untold(before)) if words]
 
-    def _remedy(self, before: Captured) -> str:
-        named = f"--db-cluster-identifier {self.cluster} --target-db-instance-identifier {before['writer']}"
-        return f"aws rds failover-db-cluster --region {self.aws.region} {named}"
+    def _remedy(self, before: Captured, *, is_gone: bool = False) -> str:
+        first = str(before["writer"])
+        who = f" --profile {self.aws.profile}" if self.aws.profile else f" (by a login of account {self.aws.account})"
+        if self.aws.role is not None:
+            who += f" (as {self.aws.role})"
+        named = f"--db-cluster-identifier {self.cluster} --target-db-instance-identifier {first}"
+        command = f"aws rds failover-db-cluster --region {self.aws.region} {named}{who}"
+        return f"{first} is gone from {self.cluster}: create it again, and then {command}" if is_gone else command
+
+
+def _is_gone(sight: Sight, before: Mapping[str, Any]) -> bool:
+    """Tell whether the first writer is no instance of the cluster any more."""
+    return before["writer"] not in sight.nodes
 
 
 def _tell(given: Given, told: str, at: int, *, began: bool = False) -> None:

@@ -20,6 +20,8 @@ class Phases:
         self.clock = AwsClock()
         self.has_begun = False
         """Whether anything shows that a failover has begun since."""
+        self.to = ""
+        """Who was seen to be the writer instead, by the API, or else by the last event; empty where nobody was."""
         self.is_over = False
         """Whether another one writes, an event says so, and all are at their work again."""
 
@@ -33,6 +35,10 @@ class Phases:
         self._last = sight.asked
         self.has_begun = self.has_begun or bool(by_api or news)
         completed = [event.instance for event in news if event.is_end]
+        if sight.leader not in (None, self._first):
+            self.to = str(sight.leader)
+        elif completed and completed[-1] != self._first:
+            self.to = completed[-1]
         whole = not sight.gaps() and sight.status == AVAILABLE
         self.is_over = whole and sight.leader != self._first and sight.leader in completed
         return [*(f"{told}, {bounds}" for told in by_api), *map(self._dated, by_events)]

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Any, Final, NamedTuple
 
@@ -12,8 +12,12 @@ from faildrill.adapters.aws.target import Account
 from faildrill.errors import CannotSee
 from faildrill.system.redaction import clean
 
-_MINUTES: Final = 60
-"""What is asked for: as far back as RDS looks by default."""
+_KEPT: Final = timedelta(days=14)
+"""As long as RDS keeps events."""
+_ASKED: Final = _KEPT - timedelta(hours=1)
+"""How far back they are asked for: less than that, as this machine's clock may be off."""
+_WRITTEN: Final = timedelta(hours=1)
+"""How old a known one may be that is written down: an older one never comes for a new one, as of its date."""
 _CATEGORY: Final = "failover"
 _INSTANCE: Final = "DB instance:"
 _SHOWN: Final = 200
@@ -48,8 +52,16 @@ class Event(NamedTuple):
 
 
 async def failovers(account: Account, cluster: str, within: float) -> tuple[Event, ...]:
-    """Ask for the events of the last hour about failovers of a cluster, the first one first; Untold, CannotSee."""
-    asked = {"SourceType": "db-cluster", "SourceIdentifier": cluster, "Duration": _MINUTES}
+    """Ask for all events there are about failovers of a cluster, the first one first; Untold, CannotSee.
+
+    For those of two weeks, as RDS keeps no others: a step may be put back long after it was done.
+    """
+    asked = {
+        "SourceType": "db-cluster",
+        "SourceIdentifier": cluster,
+        "StartTime": datetime.now(UTC) - _ASKED,
+        "EventCategories": [_CATEGORY],
+    }
     found = [
         _event(one)
         async for answer in pages(account, Call("rds", "describe_events", asked, "Events"), within)
@@ -73,6 +85,19 @@ def since(events: Iterable[Event], known: Sequence[Sequence[str]], date: str) ->
         elif from_then is None or datetime.fromisoformat(event.date) >= from_then:
             fresh.append(event)
     return fresh
+
+
+def lately(events: Iterable[Event], date: str) -> list[Event]:
+    """Return the events that `since` has to know again, by a header `Date`: those of the hour before."""
+    now = _header(date)
+    return [event for event in events if now is None or datetime.fromisoformat(event.date) >= now - _WRITTEN]
+
+
+def refuse_older(date: str, now: str) -> None:
+    """Raise CannotSee where events since a header `Date` may be gone by another one."""
+    then, today = _header(date), _header(now)
+    if then is not None and today is not None and today - then >= _ASKED:
+        raise CannotSee(f"RDS keeps events for {_KEPT.days} days: what has happened since {date} is not told any more")
 
 
 class AwsClock:

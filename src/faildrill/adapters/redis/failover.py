@@ -116,7 +116,7 @@ class Failover(OfRedis, Handover[Sight]):
     def _wanted(self, before: Captured) -> str | None:
         return None
 
-    def _unsettled(self, sight: Sight) -> list[str]:
+    def _unsettled(self, sight: Sight, before: Captured) -> list[str]:
         return sight.blind()
 
     async def _give_back(self, before: Captured, given: Given) -> None:

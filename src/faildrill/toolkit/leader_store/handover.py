@@ -30,7 +30,7 @@ class Handover(OfStore[S]):
     async def confirm(self, before: Captured, given: Given) -> Observed:
         """See another node lead: the one that was named, where one was."""
         sight, words = await self._once(patience(given)), self.WORDS
-        leader, old, unsettled = sight.leader, before[words.key], self._unsettled(sight)
+        leader, old, unsettled = sight.leader, before[words.key], self._unsettled(sight, before)
         holds = leader not in (None, old) and self._wanted(before) in (None, leader) and not unsettled
         because = "; ".join(unsettled) or f"{leader} {words.leads}, {old or 'nobody'} {words.led}"
         wrong = [*sight.strangers(before), *sight.miscounted(before)]
@@ -56,7 +56,7 @@ class Handover(OfStore[S]):
         lost = [
             *sight.strangers(before),
             *sight.lost(before),
-            *self._unsettled(sight),
+            *self._unsettled(sight, before),
             *await self._left(before, given),
         ]
         if sight.leader not in (None, first):
@@ -97,7 +97,7 @@ class Handover(OfStore[S]):
     def _is_fit(self, sight: S, first: str) -> bool:
         return sight.leader == first or first in sight.candidates()
 
-    def _unsettled(self, sight: S) -> list[str]:
+    def _unsettled(self, sight: S, before: Captured) -> list[str]:
         """Tell what is still between two leaders, though one leads."""
         return []
 
