@@ -58,7 +58,7 @@ NO_ROW: Final[Mapping[str, str]] = {
     "nginx.upstream": _FILES,
     "nginx.broken_file": _FILES,
     "haproxy.broken_file": "the same, in test_haproxy_breaking.py",
-    "aws.aurora_failover": "an API of AWS that lies is in unit/adapters/aws/test_aurora_failover.py",
+    "aws.aurora_failover": "an API of AWS that lies is in safety/aws/test_aurora_failover.py",
     "kubernetes.evict": "an API server that lies is in safety/kubernetes/test_removal.py",
     "kubernetes.delete_pods": "the same",
     "kubernetes.restart": "the same, in test_workload_changes.py",
