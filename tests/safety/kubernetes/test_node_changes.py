@@ -378,10 +378,11 @@ def test_a_node_that_is_gone_is_put_back(play: Play, kind: type[NodeChange], uid
         place.publish()
         if not uid:
             del place.objects[NODE]
+        assert (await step.found(before, drill.given)).whose == "before"
         await step.undo(before, drill.given)
         back = await seen(step.restored, before, drill)
         assert back.holds
-        assert f"node node-0 {'was made anew' if uid else 'is gone'}" in back.because
+        assert "node node-0 is gone, or was made anew, and what was set on it is gone with it" in back.because
         assert drill.patches() == 1
 
     play(story)

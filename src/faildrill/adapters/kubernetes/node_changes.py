@@ -79,16 +79,17 @@ class NodeChange(OfKubernetes):
     async def restored(self, before: Captured, given: Given) -> Observed:
         """See it taken off, or the node gone and what was set on it with it."""
         async with opened(self.kubernetes, given) as api:
-            found = await api.read(self._where, Node, each(given))
-        if found is None or found.metadata.uid != before["uid"]:
-            was = "is gone" if found is None else "was made anew"
-            return Observed(holds=True, because=f"node {self.node} {was}, and what was set on it is gone with it")
+            found = await self._captured(api, before, each(given))
+        if found is None:
+            return Observed(holds=True, because=f"{self._gone}, and what was set on it is gone with it")
         return Observed(not self._is_set(found), self._told(found))
 
     async def found(self, before: Captured, given: Given) -> Found:
-        """Look whether it is there as the step has set it."""
+        """Look whether it is there as the step has set it; with a node that is gone it is gone, too."""
         async with opened(self.kubernetes, given) as api:
-            found = await self._same(api, before, each(given))
+            found = await self._captured(api, before, each(given))
+        if found is None:
+            return Found("before", self._gone, self._words.ours, self._words.remedy)
         now = self._told(found)
         if self._is_theirs(found, before):
             return Found("others", f"{now}, by somebody else", self._words.ours, self._words.remedy)
@@ -160,10 +161,19 @@ class NodeChange(OfKubernetes):
         self._refuse_useless(found)
         return found
 
-    async def _same(self, api: Api, before: Captured, within: float) -> Node:
+    @property
+    def _gone(self) -> str:
+        return f"node {self.node} is gone, or was made anew"
+
+    async def _captured(self, api: Api, before: Captured, within: float) -> Node | None:
+        """Return the node that was captured; None where it is gone, or another one has its name by now."""
         found = await api.read(self._where, Node, within)
-        if found is None or found.metadata.uid != before["uid"]:
-            raise CannotSee(f"node {self.node} is gone, or was made anew")
+        return found if found is not None and found.metadata.uid == before["uid"] else None
+
+    async def _same(self, api: Api, before: Captured, within: float) -> Node:
+        found = await self._captured(api, before, within)
+        if found is None:
+            raise CannotSee(self._gone)
         return found
 
     async def _tried(self, api: Api, found: Node, within: float) -> None:
@@ -173,8 +183,7 @@ class NodeChange(OfKubernetes):
             raise CannotSee(f"asked with dryRun=All: {error}") from error
 
     async def _take_off(self, api: Api, before: Captured, given: Given, deadline: float) -> None:
-        found = await api.read(self._where, Node, each(given))
-        if found is not None and found.metadata.uid == before["uid"]:
+        if await self._captured(api, before, each(given)) is not None:
             await self._patch(api, before, given, on=False, deadline=deadline)
 
     async def _patch(self, api: Api, before: Captured, given: Given, *, on: bool, deadline: float) -> None:
