@@ -22,8 +22,8 @@ import socket
 import struct
 import threading
 import time
-from collections.abc import Callable, Coroutine, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from contextvars import ContextVar
 from functools import lru_cache
 from typing import Any, Final, TypeVar
@@ -94,6 +94,24 @@ def was_unanswered(error: BaseException) -> bool:
 def is_waiting(task: "asyncio.Task[Any] | None") -> bool:
     """Tell whether a task of this thread's loop waits for where a name leads."""
     return task in _waiting
+
+
+@asynccontextmanager
+async def asking(name: object) -> AsyncIterator[None]:
+    """Ask for a name within this block: patience ends it (Unanswered), and a deadline that passes in it is known."""
+    task = asyncio.current_task()
+    _waiting.add(task)
+    try:
+        async with asyncio.timeout(_patience.get()):
+            yield
+    except TimeoutError as error:
+        raise Unanswered(name) from error
+    except asyncio.CancelledError as error:
+        # Whoever's deadline this was finds it on the way: a resolver's silence must not be told as the server's.
+        error.add_note(_UNANSWERED)
+        raise
+    finally:
+        _waiting.discard(task)
 
 
 _waiting: "Final[set[asyncio.Task[Any] | None]]" = set()
@@ -192,19 +210,8 @@ class Resolver:
                 raise
         answer: asyncio.Future[Addresses] = self._loop.create_future()
         questions[-1].waiting.append(answer)
-        task = asyncio.current_task()
-        _waiting.add(task)
-        try:
-            async with asyncio.timeout(patience):
-                return await answer
-        except TimeoutError as error:
-            raise Unanswered(words[0]) from error
-        except asyncio.CancelledError as error:
-            # Whoever's deadline this was finds it on the way: a resolver's silence must not be told as the server's.
-            error.add_note(_UNANSWERED)
-            raise
-        finally:
-            _waiting.discard(task)
+        async with asking(words[0]):
+            return await answer
 
     def _is_unanswered(self, host: object, seconds: float) -> bool:
         """Tell whether a question about a host, whatever its port, is open for longer than float seconds."""

@@ -6,6 +6,7 @@ import socket
 from collections.abc import AsyncIterator
 from typing import Any
 
+import dns.flags
 import dns.message
 import dns.rcode
 import dns.rrset
@@ -13,7 +14,11 @@ import pytest
 
 from faildrill.adapters.postgres.sessions import by_users_path
 from faildrill.adapters.postgres.target import Database
+from faildrill.ports import causes
+from faildrill.record.samples import Outcome
+from faildrill.system.resolver import Unanswered, patient
 from faildrill.toolkit.client_names import ClientNames
+from faildrill.toolkit.connection_errors import outcome_of
 
 
 class Server(asyncio.DatagramProtocol):
@@ -21,6 +26,7 @@ class Server(asyncio.DatagramProtocol):
 
     def __init__(self) -> None:
         self.address, self.ttl, self.code, self.drops, self.asked = "127.0.0.1", 60, dns.rcode.NOERROR, 0, 0
+        self.is_cut, self.loops = False, False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport: Any = transport
@@ -30,14 +36,33 @@ class Server(asyncio.DatagramProtocol):
         self.asked += 1
         if self.asked <= self.drops:
             return
+        self.transport.sendto(b"not DNS", addr)
+        if self.is_cut:
+            cut = dns.message.make_response(query)
+            cut.flags |= dns.flags.TC
+            self.transport.sendto(cut.to_wire(), addr)
+        else:
+            self.transport.sendto(self.answer(query).to_wire(), addr)
+
+    async def whole(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Answer by TCP."""
+        query = dns.message.from_wire(await reader.readexactly(int.from_bytes(await reader.readexactly(2))))
+        wire = self.answer(query).to_wire()
+        with contextlib.closing(writer):
+            writer.write(len(wire).to_bytes(2) + wire)
+
+    def answer(self, query: dns.message.Message) -> dns.message.Message:
         answer = dns.message.make_response(query)
         answer.set_rcode(self.code)
         [question] = query.question
+        if self.loops:
+            loop = dns.rrset.from_text(question.name, 60, "IN", "CNAME", question.name.to_text())
+            answer.answer.append(loop)
+            return answer
         if self.code == dns.rcode.NOERROR and question.rdtype == 1 and self.address:
             alias = dns.rrset.from_text(question.name, self.ttl, "IN", "CNAME", "node.internal.")
             answer.answer += [alias, dns.rrset.from_text("node.internal.", self.ttl, "IN", "A", self.address)]
-        self.transport.sendto(b"not DNS", addr)
-        self.transport.sendto(answer.to_wire(), addr)
+        return answer
 
 
 @contextlib.asynccontextmanager
@@ -81,6 +106,44 @@ def test_a_lost_question_is_asked_again_and_one_that_is_refused_is_not_guessed()
                 await ClientNames(where, "each").address("db.internal")
         with pytest.raises(socket.gaierror, match="nobody answers at"):
             await ClientNames(where, "each").address("db.internal")
+
+    asyncio.run(main())
+
+
+def test_an_answer_that_is_too_long_for_udp_is_asked_for_by_tcp() -> None:
+    async def main() -> None:
+        async with serving() as (server, where):
+            server.is_cut = True
+            port = int(where.rpartition(":")[2])
+            with pytest.raises(socket.gaierror, match="nobody answers at"):
+                await ClientNames(where, "each").address("db.internal")
+            async with await asyncio.start_server(server.whole, "127.0.0.1", port):
+                assert await ClientNames(where, "each").address("db.internal") == "127.0.0.1"
+
+    asyncio.run(main())
+
+
+def test_what_is_no_answer_is_the_name_servers_trouble() -> None:
+    async def main() -> None:
+        async with serving() as (server, where):
+            server.loops = True
+            with pytest.raises(socket.gaierror, match="says what is no answer") as raised:
+                await ClientNames(where, "each").address("db.internal")
+            assert outcome_of(raised.value) == (Outcome.UNREACHABLE, causes.NO_RESOLVER)
+
+    asyncio.run(main())
+
+
+def test_a_name_server_that_is_silent_is_told_as_that_and_not_as_the_service() -> None:
+    async def main() -> None:
+        async with serving() as (server, where):
+            server.drops = 99
+            with pytest.raises(TimeoutError) as raised:
+                async with asyncio.timeout(0.1):
+                    await ClientNames(where, "each").address("db.internal")
+            assert outcome_of(raised.value) == (Outcome.TIMED_OUT, causes.NO_RESOLVER)
+            with pytest.raises(Unanswered), patient(0.1):
+                await ClientNames(where, "each").address("db.internal")
 
     asyncio.run(main())
 
