@@ -1,5 +1,6 @@
 """What is put back, and what is left as it is: judged by state and events right before the request."""
 
+import asyncio
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
@@ -7,7 +8,7 @@ from typing import Any, Final
 
 import pytest
 
-from faildrill.adapters.aws.aurora_cluster import Node, Sight
+from faildrill.adapters.aws.aurora_cluster import Node, Sight, sighted
 from faildrill.adapters.aws.aurora_failover import AuroraFailover
 from faildrill.adapters.aws.failover_phases import Phases
 from faildrill.adapters.aws.rds_events import Event
@@ -92,6 +93,22 @@ def test_the_writer_that_is_told_is_the_one_that_was_seen_and_none_where_nobody_
     assert phases.to == "au2"
     phases.take(seen("au3"), list(seen("au1", TO_2).events))
     assert phases.to == "au3"
+
+
+class Slow(Rds):
+    """An API that tells of instances later than of the cluster."""
+
+    async def _answer(self, asked: dict[str, str], writer: asyncio.StreamWriter) -> None:
+        if asked["Action"] == "DescribeDBInstances":
+            await asyncio.sleep(0.4)
+        await super()._answer(asked, writer)
+
+
+@on_a_loop
+async def test_a_look_lasts_from_its_first_question_to_its_last_answer() -> None:
+    async with served(Slow()) as api:
+        sight = await sighted(api, "payments", 4.0)
+    assert sight.answered - sight.asked >= 400_000_000
 
 
 def told(rds: Rds, hours: float, *messages: str) -> None:
