@@ -332,6 +332,18 @@ def test_a_pod_that_changed_between_the_look_and_the_call_is_looked_at_again(bot
     both(story)
 
 
+def test_a_request_that_came_twice_is_open_and_no_deletion_of_somebody_else(both: Play) -> None:
+    async def story(drill: Drill) -> None:
+        step = drill.step()
+        before = await step.capture(drill.given)
+        drill.place.liar.lies |= {"POST": "409", "DELETE": "409"}
+        with pytest.raises(OutcomeUnknown, match="a proxy may have sent the request twice"):
+            await step.apply(before, drill.given)
+        assert drill.place.liar.effects == 1
+
+    both(story)
+
+
 def _pending(place: Payments) -> None:
     place.pods["uid-2"]["status"] = {"phase": "Pending", "conditions": []}
 

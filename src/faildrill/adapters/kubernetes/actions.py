@@ -91,7 +91,7 @@ class _Takes(Removal):
         """Take one pod away; return since when it may be (monotonic ns). Each refusal is told, with what it cost."""
         began, refusals, conflicts = time.monotonic_ns(), 0, 0
         while True:
-            pod = await self._pinned(api, pinned, each(given))
+            pod = await self._pinned(api, pinned, each(given), is_asked=conflicts > 0)
             try:
                 since = await self._take_once(api, pod, given, deadline)
             except Refused as error:
@@ -132,15 +132,19 @@ class _Takes(Removal):
         wait = error.wait or _WAIT
         return wait if error.is_passing and elapsed + wait <= self._patience else None
 
-    async def _pinned(self, api: Api, pinned: _Pinned, within: float) -> Pod:
+    async def _pinned(self, api: Api, pinned: _Pinned, within: float, *, is_asked: bool) -> Pod:
         """Read a pod right before it is taken; ActionRefused where somebody else has taken it by now.
 
         The namespace is asked each time, too, whether it may be drilled: a budget, or the pod before, was waited for.
+        Raises Unknown where it `is_asked` for already, and that was refused as too late: nobody can tell then who did.
         """
         await self.refuse_unmarked(api, within)
         where = Where.of("v1", self.namespace, "pods", pinned.name)
         pod = await api.read(where, Pod, within)
         if pod is None or pod.uid != pinned.uid or pod.is_terminating:
+            if is_asked:
+                removed_here.add(pinned.uid)
+                raise Unknown(f"{pinned.name} goes, after an answer of 409: a proxy may have sent the request twice")
             raise ActionRefused(f"somebody else has deleted {pinned.name} ({pinned.uid[:8]}) meanwhile")
         return pod
 
