@@ -33,7 +33,7 @@ class Loss(OfStore[S]):
     acts_late: ClassVar[float] = 12.0
     """Whatever reaches the node may have taken the request up, and do it when it comes to it.
 
-    `ssh.systemd` and its like begin it within 2 s, act within 4, and have whom they ask cut short 6 s later.
+    A reach over SSH begins it within 2 s, acts within 4, and has whom it asks cut short 6 s later.
     """
     OUTPUTS: ClassVar[tuple[str, ...]] = ()
     """What later steps may use of what was captured; the first names who is taken."""
