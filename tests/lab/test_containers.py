@@ -38,7 +38,7 @@ class Place:
     """Podman with a store of its own, and one container in it: a server, in the network of this host."""
 
     def __init__(self, folder: Path) -> None:
-        where = ("--root", f"{folder}/root", "--runroot", f"{folder}/run", "--storage-driver", "vfs")
+        where = ("--root", f"{folder}/images", "--runroot", f"{folder}/run", "--storage-driver", "vfs")
         how = ("--runtime", shutil.which("runc", path="/usr/sbin:/usr/bin"), "--cgroup-manager", "cgroupfs")
         self.engine = ["podman", *where, *map(str, how), "--events-backend", "none"]
         with socket.create_server(("127.0.0.1", 0)) as free:
@@ -85,7 +85,7 @@ def place() -> Iterator[Place]:
         finally:
             one.ask("rm", "--force", "--time", "0", "--all")
             one.ask("rmi", "--force", "--all")
-            subprocess.run(["umount", f"{name}/root/vfs"], check=False, capture_output=True)
+            subprocess.run(["umount", f"{name}/images/vfs"], check=False, capture_output=True)
             for folder in sorted(Path("/sys/fs/cgroup").glob("**/libpod_parent/**/"), reverse=True):
                 with suppress(OSError):
                     folder.rmdir()

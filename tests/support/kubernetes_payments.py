@@ -1,11 +1,14 @@
 """A namespace with three payment pods, as the objects that an API server would tell of them; served by the liar."""
 
+import asyncio
 import copy
 import threading
-from typing import Any, Final
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any, Final, TypeVar
 
-from faildrill.adapters.kubernetes.target import MARKER
-from support.liars.kubernetes import Liar
+from faildrill.adapters.kubernetes.target import MARKER, Kubernetes
+from support.liars.kubernetes import Certificates, Liar, kubeconfig, lying
 
 MARK: Final = "7d3f6f1e-2f0c-4a57"
 _PODS: Final = "/api/v1/namespaces/payments/pods"
@@ -127,3 +130,25 @@ def budget(name: str, allowed: int = 1, observed: int = 1) -> Data:
         "spec": {"selector": {"matchLabels": {"app": "pay"}}},
         "status": {"disruptionsAllowed": allowed, "observedGeneration": observed},
     }
+
+
+Place = TypeVar("Place", bound=Payments)
+Drill = TypeVar("Drill")
+
+
+def playing(
+    place: Callable[[], Place], drill: Callable[[Place, Kubernetes], Drill], folder: Path, made: Certificates
+) -> Callable[[Callable[[Drill], Awaitable[None]]], None]:
+    """Return what plays a story on a place of its own, whose API server lies when told."""
+
+    def played(story: Callable[[Drill], Awaitable[None]]) -> None:
+        async def main() -> None:
+            here = place()
+            async with lying(here.liar, made) as port:
+                path = str(kubeconfig(folder, port, made))
+                target = Kubernetes(name="c", kubeconfig=path, context="here", marker=MARK, namespaces=["payments"])
+                await story(drill(here, target))
+
+        asyncio.run(main())
+
+    return played

@@ -17,8 +17,8 @@ from faildrill.adapters.kubernetes.target import MARKER, Kubernetes
 from faildrill.errors import ActionFailed, ActionRefused, CannotSee, OutcomeUnknown
 from faildrill.kinds.call_context import CallContext
 from faildrill.ports import Captured, Observed
-from support.kubernetes_payments import MARK, Payments
-from support.liars.kubernetes import Certificates, kubeconfig, lying
+from support.kubernetes_payments import MARK, Payments, playing
+from support.liars.kubernetes import Certificates
 
 NODE = "/api/v1/nodes/node-0"
 ALL_PODS = "/api/v1/pods"
@@ -127,24 +127,9 @@ Play = Callable[[Callable[[Drill], Awaitable[None]]], None]
 KINDS = pytest.mark.parametrize("kind", [Cordon, Drain, Taint])
 
 
-@pytest.fixture(scope="module")
-def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
-    return Certificates(tmp_path_factory.mktemp("ca"))
-
-
 @pytest.fixture
 def play(tmp_path: Path, certificates: Certificates) -> Play:
-    def played(story: Callable[[Drill], Awaitable[None]]) -> None:
-        async def main() -> None:
-            place = Place()
-            async with lying(place.liar, certificates) as port:
-                path = str(kubeconfig(tmp_path, port, certificates))
-                target = Kubernetes(name="c", kubeconfig=path, context="here", marker=MARK, namespaces=["payments"])
-                await story(Drill(place, target))
-
-        asyncio.run(main())
-
-    return played
+    return playing(Place, Drill, tmp_path, certificates)
 
 
 async def seen(

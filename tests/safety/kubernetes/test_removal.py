@@ -5,6 +5,7 @@ import itertools
 import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,15 +18,10 @@ from faildrill.adapters.kubernetes.target import Kubernetes
 from faildrill.errors import ActionFailed, ActionRefused, OutcomeUnknown
 from faildrill.kinds.call_context import CallContext
 from faildrill.ports import Action, Captured, Observed
-from support.kubernetes_payments import BUDGETS, MARK, NAMESPACE, Payments, budget
-from support.liars.kubernetes import Certificates, kubeconfig, lying
+from support.kubernetes_payments import BUDGETS, MARK, NAMESPACE, Payments, budget, playing
+from support.liars.kubernetes import Certificates
 
 WITHIN = 8.0
-
-
-@pytest.fixture(scope="module")
-def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
-    return Certificates(tmp_path_factory.mktemp("ca"))
 
 
 _RUNS = itertools.count()
@@ -70,17 +66,7 @@ def play(tmp_path: Path, certificates: Certificates) -> Play:
 
 
 def _playing(kind: type[Evict | DeletePods], folder: Path, made: Certificates) -> Play:
-    def played(story: Callable[[Drill], Awaitable[None]]) -> None:
-        async def main() -> None:
-            place = Payments()
-            async with lying(place.liar, made) as port:
-                path = str(kubeconfig(folder, port, made))
-                target = Kubernetes(name="c", kubeconfig=path, context="here", marker=MARK, namespaces=["payments"])
-                await story(Drill(place, target, kind))
-
-        asyncio.run(main())
-
-    return played
+    return playing(Payments, partial(Drill, kind=kind), folder, made)
 
 
 async def seen(step: Removal, before: Captured, drill: Drill) -> Observed:

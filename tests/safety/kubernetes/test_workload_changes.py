@@ -14,8 +14,8 @@ from faildrill.adapters.kubernetes.target import Kubernetes
 from faildrill.adapters.kubernetes.workload_changes import Restart, Scale
 from faildrill.errors import ActionFailed, ActionRefused, CannotSee, OutcomeUnknown
 from faildrill.kinds.call_context import CallContext
-from support.kubernetes_payments import MARK, Payments
-from support.liars.kubernetes import Certificates, kubeconfig, lying
+from support.kubernetes_payments import MARK, Payments, playing
+from support.liars.kubernetes import Certificates
 
 DEPLOYMENT = "/apis/apps/v1/namespaces/payments/deployments/pay"
 AUTOSCALERS = "/apis/autoscaling/v2/namespaces/payments/horizontalpodautoscalers"
@@ -98,24 +98,9 @@ class Drill:
 Play = Callable[[Callable[[Drill], Awaitable[None]]], None]
 
 
-@pytest.fixture(scope="module")
-def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
-    return Certificates(tmp_path_factory.mktemp("ca"))
-
-
 @pytest.fixture
 def play(tmp_path: Path, certificates: Certificates) -> Play:
-    def played(story: Callable[[Drill], Awaitable[None]]) -> None:
-        async def main() -> None:
-            place = Workloads()
-            async with lying(place.liar, certificates) as port:
-                path = str(kubeconfig(tmp_path, port, certificates))
-                target = Kubernetes(name="c", kubeconfig=path, context="here", marker=MARK, namespaces=["payments"])
-                await story(Drill(place, target))
-
-        asyncio.run(main())
-
-    return played
+    return playing(Workloads, Drill, tmp_path, certificates)
 
 
 def test_it_is_scaled_by_one_patch_and_back_by_another(play: Play) -> None:

@@ -21,9 +21,9 @@ case "$1" in
     env) echo "{version}"; exit;;
     list) echo "go: downloading k8s.io/api v0.37.2" >&2; echo k8s.io/api; echo main; exit;;
 esac
-echo begun >>"{begun}"
 while [ "$#" -gt 1 ]; do [ "$1" = -o ] && made=$2; shift; done
 echo k8s.io/api >&2
+echo begun >>"{begun}"
 {then}
 printf '#!/bin/sh\\n' >"$made"; chmod +x "$made"
 """
